@@ -1,0 +1,3 @@
+"""Canter refreshes product pages."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,122 @@
+"""The few seams. An adapter is one new file, held to the contract test its siblings share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from canter.model import Fault, PageState, Record, Request, Response, Task
+
+
+class Transport(Protocol):
+    """Sends one request. Never raises for what a server or a network does: that is a `Fault`."""
+
+    async def send(self, request: Request) -> Response | Fault:
+        """The whole answer, or why there is none. Redirects are answers."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class RatePolicy(Protocol):
+    """Decides when a host may be asked again; `canter.pace.HostPace` is one. Time is seconds, any origin."""
+
+    def ready_at(self, now: float) -> float:
+        """Absolute time at which the next request may go; `math.inf` while an answer must come first."""
+
+    def on_send(self, now: float) -> None:
+        """A request goes out now."""
+
+    def on_drop(self, now: float) -> None:
+        """A request was cancelled: its permit ends without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host with tasks waiting. `not_before` and `down_since` are UTC seconds, 0 where unset."""
+
+    id: int
+    name: str
+    pending: int
+    not_before: float = 0.0
+    down_since: float = 0.0
+    robots: str | None = None  # JSON of the last robots.txt answers, by scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The end of a task: its record and what the page is remembered by (None: leave as it is)."""
+
+    task: Task
+    record: Record
+    request_number: int
+    fetched_at: float  # UTC seconds
+    page: PageState | None = None
+    value: bytes | None = None  # canonical JSON of the good fields when they differ from the last
+
+
+@dataclass(frozen=True, slots=True)
+class HostNote:
+    """What a host's row must remember; None leaves a part as it is."""
+
+    host: int
+    not_before: float | None = None  # UTC seconds
+    down_since: float | None = None  # UTC seconds, 0: well again
+    robots: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction commits. All or nothing."""
+
+    crawl: int
+    visits: list[Visit] = field(default_factory=list)
+    retries: list[tuple[Task, float]] = field(default_factory=list)  # task, new due (UTC seconds)
+    moves: list[tuple[Task, str]] = field(default_factory=list)  # task, name of the host it goes to
+    hosts: list[HostNote] = field(default_factory=list)
+    paces: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # pace key -> memory
+    counts: dict[str, float] = field(default_factory=dict)  # requests, rejected, bytes: added up
+    declared: dict[str, list[str]] = field(default_factory=dict)  # fields first seen of `parse` sites
+
+    def __len__(self) -> int:
+        return len(self.visits) + len(self.retries) + len(self.moves)
+
+
+class Work(Protocol):
+    """A worker's view of the store: hosts with work, their tasks, and commits."""
+
+    def hosts(self, crawl: int, now: float, limit: int, skip: Iterable[int]) -> list[HostRow]:
+        """Hosts with tasks and `not_before` passed, the longest remaining time first, without `skip`."""
+
+    def tasks(self, crawl: int, host: int, after: tuple[float, int], limit: int) -> list[Task]:
+        """The next tasks of a host in order of (due, key), beyond `after`."""
+
+    def memory(self, pace_key: str) -> Mapping[str, Any] | None:
+        """What the pace of a host was at the end of an earlier run."""
+
+    def commit(self, batch: Batch) -> None:
+        """Commit a batch. Raises LostLease when another worker owns a shard it touches."""
+
+
+class Observer(Protocol):
+    """Is told what happens; must be quick and must not raise."""
+
+    def request(self, host: str, status: int | None, seconds: float, size: int) -> None:
+        """An answer, or none (status None), arrived."""
+
+    def record(self, record: Record) -> None:
+        """A page ended."""
+
+    def event(self, name: str, **details: Any) -> None:
+        """Anything else worth a log line: `host_paused`, `robots`, `retry`, ..."""
+
+
+class Sink(Protocol):
+    """Writes records to a file."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append the records."""
+
+    def close(self) -> None:
+        """Finish the file."""
