@@ -1,4 +1,7 @@
-"""The few seams. An adapter is one new file, held to the contract test its siblings share."""
+"""The few seams. An adapter is one new file, held to the contract test its siblings share.
+
+`Work` is the widest on purpose: it is all that a worker may ask of a store.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from canter.model import Fault, PageState, Record, Request, Response, Task
+from canter.model import Fault, Fields, PageState, Record, Request, Response, Task
 
 
 class Transport(Protocol):
@@ -17,19 +20,6 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
-
-
-class RatePolicy(Protocol):
-    """Decides when a host may be asked again; `canter.pace.HostPace` is one. Time is seconds, any origin."""
-
-    def ready_at(self, now: float) -> float:
-        """Absolute time at which the next request may go; `math.inf` while an answer must come first."""
-
-    def on_send(self, now: float) -> None:
-        """A request goes out now."""
-
-    def on_drop(self, now: float) -> None:
-        """A request was cancelled: its permit ends without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ class Batch:
     moves: list[tuple[Task, str]] = field(default_factory=list)  # task, name of the host it goes to
     hosts: list[HostNote] = field(default_factory=list)
     paces: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # pace key -> memory
-    counts: dict[str, float] = field(default_factory=dict)  # requests, rejected, bytes: added up
+    counts: dict[str, float] = field(default_factory=dict)  # requests, rejected, bytes, seconds
     declared: dict[str, list[str]] = field(default_factory=dict)  # fields first seen of `parse` sites
 
     def __len__(self) -> int:
@@ -84,16 +74,25 @@ class Batch:
 
 
 class Work(Protocol):
-    """A worker's view of the store: hosts with work, their tasks, and commits."""
+    """A worker's view of the store: hosts with work, their tasks, what is remembered, and commits."""
 
     def hosts(self, crawl: int, now: float, limit: int, skip: Iterable[int]) -> list[HostRow]:
         """Hosts with tasks and `not_before` passed, the longest remaining time first, without `skip`."""
+
+    def next_wake(self, crawl: int, skip: Iterable[int]) -> float | None:
+        """When the next resting host may be asked (UTC seconds); None when no other host has tasks."""
+
+    def host(self, crawl: int, name: str) -> HostRow:
+        """The row of one host, made where it is new."""
 
     def tasks(self, crawl: int, host: int, after: tuple[float, int], limit: int) -> list[Task]:
         """The next tasks of a host in order of (due, key), beyond `after`."""
 
     def memory(self, pace_key: str) -> Mapping[str, Any] | None:
         """What the pace of a host was at the end of an earlier run."""
+
+    def last_fields(self, task: Task) -> Fields | None:
+        """The last good fields of a page, from any earlier crawl."""
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch. Raises LostLease when another worker owns a shard it touches."""

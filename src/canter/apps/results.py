@@ -1,0 +1,179 @@
+"""What the commands print: records, crawls, hosts, summaries."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from canter.errors import ConfigError
+from canter.model import Record, utc_iso
+from canter.output import FileSink
+from canter.stores.csv import CsvSink
+from canter.stores.jsonl import JsonlSink
+from canter.stores.sqlite import SqliteCrawls, SqliteHistory
+
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+_AT_ONCE = 1_000  # records
+
+
+def format_of(path: Path | None, wanted: str | None) -> str:
+    """jsonl or csv: as asked for, else by the file's name, else jsonl. Raises ConfigError."""
+    if wanted:
+        return wanted
+    if path is None:
+        return "jsonl"
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise ConfigError(f"{path}: cannot tell its format; name it .jsonl or .csv, or say --format")
+    return found
+
+
+def export_records(
+    store: Path,
+    crawl: int | None = None,
+    *,
+    path: Path | None = None,
+    form: str = "jsonl",
+    changes: bool = False,
+    outcome: str | None = None,
+) -> int:
+    """Write the records of a crawl (the latest by default) to a file or stdout; returns how many."""
+    crawls = SqliteCrawls(store, create=False)
+    try:
+        row = crawls.get(crawl) if crawl is not None else crawls.latest()
+    finally:
+        crawls.close()
+    if row is None:
+        raise ConfigError(f"{store}: holds no crawl yet; `canter run` makes one")
+    history = SqliteHistory(store)
+    try:
+        with _sink(history, row.id, path, form) as sink:
+            records = history.records(row.id, changes=changes, outcome=outcome)
+            return sum(map(lambda some: _write(sink, some), _runs(records)))  # noqa: C417
+    finally:
+        history.close()
+
+
+def _sink(history: SqliteHistory, crawl: int, path: Path | None, form: str) -> FileSink:
+    target = path or sys.stdout.buffer
+    if form == "jsonl":
+        return JsonlSink(target)
+    fields: dict[str, str] = {}
+    for names in history.declared(crawl).values():
+        for name, kind in names.items():
+            fields[name] = "money" if "money" in (kind, fields.get(name)) else kind
+    return CsvSink(target, fields, history.source_columns(crawl))
+
+
+def _runs(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while some := list(islice(records, _AT_ONCE)):
+        yield some
+
+
+def _write(sink: FileSink, records: list[Record]) -> int:
+    sink.write(records)
+    return len(records)
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON on stdout."""
+    print(orjson.dumps(value).decode())  # noqa: T201
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """The summary for people, on stderr."""
+    errors = ", ".join(f"{number} {name}" for name, number in summary["errors"].items())
+    failed = f"{summary['failed']:,} failed" + (f" ({errors})" if errors else "")
+    say(
+        f"crawl {summary['crawl']}: {summary['pages']:,} pages: {summary['ok']:,} ok, "
+        f"{summary['not_modified']:,} not modified, {summary['gone']:,} gone, {failed}"
+    )
+    say(
+        f"{summary['requests']:,} requests, {summary['rejected']:,} rejected, {summary['seconds']:,.1f} s: "
+        f"{summary['pages_per_second']:,.1f} pages/s, {summary['bytes'] / 1e6:,.1f} MB, "
+        f"peak memory {summary['peak_rss_mb']:,.0f} MB"
+    )
+
+
+def print_crawls(store: Path, *, as_json: bool) -> None:
+    """The crawls of a store, the latest first."""
+    crawls = SqliteCrawls(store, create=False)
+    try:
+        rows = [(row, crawls.outcomes(row.id)) for row in crawls.list()]
+    finally:
+        crawls.close()
+    if as_json:
+        print_json(
+            [
+                {
+                    "crawl": row.id, "state": row.state, "sources": row.arguments,
+                    "started": utc_iso(row.started),
+                    "finished": utc_iso(row.finished) if row.finished else None,
+                    "queued": row.queued, "pages": sum(counts.values()), "requests": row.requests,
+                    "seconds": round(row.seconds, 3),
+                    "failed": sum(n for (outcome, _), n in counts.items() if outcome == "failed"),
+                }
+                for row, counts in rows
+            ]
+        )  # fmt: skip
+        return
+    table = Table(box=None, header_style="bold")
+    for name in ("crawl", "state", "begun", "pages", "of", "failed", "sources"):
+        table.add_column(name, justify="right" if name in ("pages", "of", "failed", "crawl") else "left")
+    for row, counts in rows:
+        failed = sum(n for (outcome, _), n in counts.items() if outcome == "failed")
+        table.add_row(
+            str(row.id), row.state, utc_iso(row.started)[:16].replace("T", " "), f"{sum(counts.values()):,}",
+            f"{row.queued:,}", f"{failed:,}", Text(" ".join(row.arguments)),
+        )  # fmt: skip
+    Console().print(table)
+
+
+def print_hosts(store: Path, host: str | None, *, as_json: bool) -> None:
+    """What has been learned about each host, or about one."""
+    crawls = SqliteCrawls(store, create=False)
+    try:
+        paces = crawls.paces()
+    finally:
+        crawls.close()
+    if host is not None:
+        if host not in paces:
+            raise ConfigError(f"{store}: nothing is known of {host}; `canter hosts` lists the others")
+        paces = {host: paces[host]}
+    if as_json:
+        print_json([{"host": key, **memory, "at": utc_iso(memory["at"])} for key, memory in paces.items()])
+        return
+    table = Table(box=None, header_style="bold")
+    for name in ("host", "requests/s", "refused at", "rejections", "learned"):
+        table.add_column(name, justify="left" if name in ("host", "learned") else "right")
+    for key, memory in paces.items():
+        table.add_row(
+            Text(key), _rate(memory.get("rate")), _rate(memory.get("failed")),
+            str(memory.get("rejections", 0)), _ago(time.time() - memory["at"]),
+        )  # fmt: skip
+    Console().print(table)
+
+
+def _rate(rate: float | None) -> str:
+    return f"{rate:.2f}" if isinstance(rate, int | float) else "-"
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return "just now"

@@ -1,0 +1,448 @@
+"""The one loop: a host's turn -> transport -> verdict -> the pace is told -> extraction -> the writer.
+
+A few fetchers (coroutines, as many as requests may be in flight) each take the next turn from the
+frontier and see it through. Retries, redirects and robots.txt go back through the frontier; no
+fetcher ever waits for a host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from canter.extract import Page, is_text
+from canter.frontier import Frontier, Host, Job, Notes, PageJob, RobotsJob, Turn
+from canter.model import ErrorType, Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
+from canter.pace import Sample
+from canter.policy import Policy
+from canter.protocols import Batch, HostNote, Observer, Transport, Visit, Work
+from canter.records import End, judge, request_id, validators, visit_of
+from canter.rules.classify import classify, retry_after
+from canter.rules.redirects import Redirect, follow
+from canter.rules.robots import MAX_ROBOTS
+from canter.rules.schedule import Backoff, Done, RetryLater, next_step
+from canter.urls import BadUrl, parse_url
+from canter.writer import Writer
+
+REMEMBER = 60.0  # seconds between notes of what the paces learned
+_MAX_ROBOTS_HOPS = 5  # RFC 9309, section 2.3.1.2
+_REJECTIONS = (429, 503)
+
+Deliver = Callable[[list[Visit]], Awaitable[None]]
+
+
+class Engine:
+    """Runs one crawl (or, with `crawl` 0, single fetches only). Start it inside a running event loop.
+
+    `offset` + loop time = UTC seconds; `first_number`: where request numbers begin, so that they stay
+    unique over the processes of a crawl; `deliver` is given the visits that are committed.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        transport: Transport,
+        policy: Policy,
+        observer: Observer,
+        *,
+        offset: float,
+        first_number: int = 0,
+        deliver: Deliver | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._work = work
+        self._transport = transport
+        self._policy = policy
+        self._observer = observer
+        self._offset = offset
+        self._number = first_number
+        self._deliver = deliver
+        self._random = random.Random(seed)
+        self._backoff = Backoff()
+        self._frontier = Frontier(work, policy, offset=offset)
+        self._fetchers: set[asyncio.Task[None]] = set()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._quiet = asyncio.Event()  # nothing is in flight
+        self._quiet.set()
+        self._remember_at = self._loop.time() + REMEMBER
+        self._draining = False
+        self._fed = True
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._writer = Writer(work, 0, self._take_notes, self._committed)
+        self._writing: asyncio.Task[None] | None = None
+        self.in_flight = 0
+
+    # ---- life
+
+    def start(self, crawl: int = 0, started_utc: float = -math.inf) -> None:
+        """Begin to serve `crawl` (0: single fetches only). More may be loaded until `fed`."""
+        self._writer.crawl, self._writer.batch = crawl, Batch(crawl)
+        self._fed = not crawl
+        self._writing = self._loop.create_task(self._writer.run())
+        self._writing.add_done_callback(self._writer_ended)
+        self._frontier.begin(crawl or None, started_utc, self._loop.time())
+        self._spawn()
+
+    def fed(self) -> None:
+        """Nothing more will be loaded: the crawl is over when what is in the store is done."""
+        self._fed = True
+        self._wake()
+
+    async def over(self) -> None:
+        """Wait until every task of the crawl is done, or the engine drained. Raises StoreError."""
+        await asyncio.shield(self._over)
+
+    async def drain(self, grace: float) -> None:
+        """Start nothing more; let what is in flight finish for `grace` seconds, drop the rest."""
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), grace)
+        if not self._over.done():
+            self._over.set_result(None)
+
+    async def close(self) -> None:
+        """Drop what is in flight, commit what ended, remember what was learned."""
+        self._draining = True
+        if self._timer:
+            self._timer.cancel()
+        for fetcher in self._fetchers:
+            fetcher.cancel()
+        await asyncio.gather(*self._fetchers, return_exceptions=True)
+        self._frontier.remember(self._loop.time())
+        if self._writing:
+            self._writer.close()
+            await asyncio.wait([self._writing])
+        if not self._over.done():
+            self._over.set_result(None)
+        await self._transport.close()
+
+    async def fetch(self, url: str) -> Page:
+        """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does."""
+        parsed = parse_url(url)
+        if isinstance(parsed, BadUrl):
+            return Page(
+                url=url, status=None, headers={}, content=b"", response_time=None, error=parsed.reason
+            )
+        now = self._loop.time()
+        host = self._frontier.adopt(parsed.host, now)
+        task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
+        future: asyncio.Future[Page] = self._loop.create_future()
+        self._frontier.again(host, PageJob(task, self._policy.site(task), future), now)
+        self._wake()
+        return await future
+
+    # ---- fetchers
+
+    def _spawn(self) -> None:
+        fetcher = self._loop.create_task(self._fetch_on())
+        self._fetchers.add(fetcher)
+        fetcher.add_done_callback(self._fetcher_ended)
+
+    def _fetcher_ended(self, fetcher: asyncio.Task[None]) -> None:
+        self._fetchers.discard(fetcher)
+        if not fetcher.cancelled() and (error := fetcher.exception()):
+            self._fail(error)
+
+    def _writer_ended(self, writing: asyncio.Task[None]) -> None:
+        if not writing.cancelled() and (error := writing.exception()):
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._draining = True
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    async def _fetch_on(self) -> None:
+        while True:
+            turn = self._next_turn()
+            if turn is None:
+                await self._rest()
+                continue
+            if min(self._frontier.ready_at(), self._frontier.widen_at()) <= self._loop.time():
+                self._wake()
+            if turn.verdict is not None:
+                self._end_unasked(turn, turn.verdict)
+                await asyncio.sleep(0)
+            else:
+                await self._see_through(turn)
+            await self._writer.room()
+
+    def _next_turn(self) -> Turn | None:
+        if self._draining:
+            return None
+        now = self._loop.time()
+        turn = self._frontier.next(now)
+        while turn is None and self._frontier.widen(now):
+            turn = self._frontier.next(now)
+        return turn
+
+    async def _rest(self) -> None:
+        """Wait until a host may be ready."""
+        self._check_over()
+        self._arm()
+        wake: asyncio.Future[None] = self._loop.create_future()
+        self._idle.append(wake)
+        await wake
+
+    def _wake(self) -> None:
+        """Have one more fetcher look for a turn."""
+        while self._idle:
+            wake = self._idle.popleft()
+            if not wake.done():
+                wake.set_result(None)
+                return
+        if len(self._fetchers) < self._policy.settings.max_concurrent and not self._draining:
+            self._spawn()
+
+    def _arm(self) -> None:
+        """Wake a fetcher when the next host is ready or the store may have more."""
+        at = min(self._frontier.ready_at(), self._frontier.widen_at())
+        if self._timer:
+            if self._loop.time() < self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer, self._timer_at = None, at
+        if at < math.inf:
+            self._timer = self._loop.call_at(at, self._wake)
+
+    def _check_over(self) -> None:
+        if self._over.done() or not self._fed or self.in_flight or not self._writer.crawl:
+            return
+        if self._writer.idle and not self._frontier.notes and self._frontier.exhausted():
+            self._over.set_result(None)
+
+    # ---- one turn
+
+    async def _see_through(self, turn: Turn) -> None:
+        host, job = turn.host, turn.job
+        self._number += 1
+        number, sent_at = self._number, self._loop.time()
+        self.in_flight += 1
+        self._quiet.clear()
+        try:
+            answer = await self._transport.send(self._request(job))
+        except BaseException:
+            self._dropped(host, job)
+            raise
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._quiet.set()
+        now = self._loop.time()
+        host.pace.on_response(now, self._sample(answer, sent_at, now))
+        self._observe(host, answer)
+        if isinstance(job, RobotsJob):
+            self._robots_answered(host, job, answer, now)
+        else:
+            self._page_answered(host, job, answer, number, now)
+        self._frontier.ended(host, now)
+
+    def _dropped(self, host: Host, job: Job) -> None:
+        """A request was cancelled: its permit ends, whoever asked for it is told."""
+        now = self._loop.time()
+        host.pace.on_drop(now)
+        self._frontier.ended(host, now)
+        if isinstance(job, RobotsJob):
+            job.owner.robots.dropped(job.scheme, now)
+        elif job.future and not job.future.done():
+            stopped = Verdict(Outcome.FAILED, ErrorType.TRANSIENT, "stopped before the page was fetched")
+            job.future.set_result(_page(job.url, None, stopped))
+
+    def _request(self, job: Job) -> Request:
+        if isinstance(job, RobotsJob):
+            limits = self._policy.limits(None)
+            bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
+            return Request(job.url, {}, bounds, truncate=True)
+        headers = validators(job.task, job.site)
+        if job.site and job.site.headers and self._same_origin(job.task):
+            headers = {**job.site.headers, **headers}
+        return Request(job.url, headers, self._policy.limits(job.site))
+
+    @staticmethod
+    def _same_origin(task: Task) -> bool:
+        """A site's headers (credentials among them) go to its own origin only."""
+        return not task.hops or task.url.split("/", 3)[:3] == task.target.split("/", 3)[:3]
+
+    def _sample(self, answer: Response | Fault, sent_at: float, now: float) -> Sample:
+        latency = answer.latency if isinstance(answer, Response) else answer.elapsed
+        wait = answer.headers.get("Retry-After")
+        return Sample(
+            sent_at,
+            answer.status,
+            latency,
+            retry_after(wait, now + self._offset) if wait else None,
+            answer.headers,
+        )
+
+    def _observe(self, host: Host, answer: Response | Fault) -> None:
+        size = len(answer.body) if isinstance(answer, Response) else 0
+        counts = self._writer.batch.counts
+        counts["requests"] = counts.get("requests", 0) + 1
+        counts["bytes"] = counts.get("bytes", 0) + size
+        if answer.status in _REJECTIONS:
+            counts["rejected"] = counts.get("rejected", 0) + 1
+        self._observer.request(host.name, answer.status, answer.elapsed, size)
+
+    # ---- robots.txt
+
+    def _robots_answered(self, host: Host, job: RobotsJob, answer: Response | Fault, now: float) -> None:
+        if isinstance(answer, Response) and len(job.hops) <= _MAX_ROBOTS_HOPS:
+            led = follow(job.hops[0], answer, job.hops[1:])
+            if isinstance(led, Redirect):
+                job.hops.append(led.url.href)
+                target = host if led.url.host == host.name else self._frontier.adopt(led.url.host, now)
+                self._frontier.again(target, job, now)
+                return
+        owner, utc = job.owner, now + self._offset
+        verdict = classify(answer, now_utc=utc)
+        known = owner.robots.answered(job.scheme, answer, verdict, now, utc)
+        self._observer.event(
+            "robots", host=owner.name, url=job.url, status=answer.status, known=known, reason=verdict.message
+        )
+        if known:
+            self._frontier.notes.hosts.append(HostNote(owner.row.id, robots=owner.robots.to_json()))
+            owner.pace.set_floor(owner.robots.crawl_delay() or 0.0)
+            if isinstance(answer, Response) and answer.status < 500:
+                self._frontier.succeeded(owner)
+        else:
+            why = Verdict(
+                None, ErrorType.BLOCKED, f"robots.txt cannot be had: {verdict.message}", healthy=False
+            )
+            self._frontier.failed(owner, why, now)
+        self._frontier.schedule(owner, now)
+
+    # ---- pages
+
+    def _page_answered(
+        self, host: Host, job: PageJob, answer: Response | Fault, number: int, now: float
+    ) -> None:
+        task = job.task
+        if not task.attempt and not task.waits and not task.hops:
+            host.budget.on_first_attempt()
+        led = follow(task.url, answer, task.hops) if isinstance(answer, Response) else None
+        if isinstance(led, Redirect):
+            self._frontier.succeeded(host)
+            self._redirect(host, job, led, now)
+            return
+        verdict = led or classify(answer, now_utc=now + self._offset)
+        if verdict.outcome is Outcome.NOT_MODIFIED and not validators(task, job.site):
+            verdict = classify(
+                Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=0
+            )
+        if verdict.healthy:
+            self._frontier.succeeded(host)
+        else:
+            self._frontier.failed(host, verdict, now)
+        step = next_step(verdict, task.attempt, task.waits, self._policy.attempts(job.site))
+        task.attempt, task.waits = step.attempt, step.waits
+        if isinstance(step, Done) or (isinstance(step, RetryLater) and job.future):
+            self._end_page(host, job, verdict, answer, number, now)
+        elif isinstance(step, RetryLater):
+            delay = self._backoff.delay(task.attempt, self._random.random()) + host.budget.reserve(now)
+            self._observer.event(
+                "retry", host=host.name, url=task.target, seconds=delay, reason=verdict.message
+            )
+            self._writer.batch.retries.append((task, now + self._offset + delay))
+            self._writer.added()
+        else:
+            self._frontier.again(host, job, now)
+
+    def _redirect(self, host: Host, job: PageJob, led: Redirect, now: float) -> None:
+        job.task.hops.append(led.url.href)
+        if led.url.host == host.name:
+            self._frontier.again(host, job, now)
+        elif job.future:
+            self._frontier.again(self._frontier.adopt(led.url.host, now), job, now)
+        else:
+            self._writer.batch.moves.append((job.task, led.url.host))
+            self._writer.added()
+
+    def _end_unasked(self, turn: Turn, verdict: Verdict) -> None:
+        """End a page without a request: forbidden by robots.txt, no site, its host given up."""
+        now = self._loop.time()
+        assert isinstance(turn.job, PageJob)
+        try:
+            self._end_page(turn.host, turn.job, verdict, None, 0, now)
+        finally:
+            self._frontier.ended(turn.host, now)
+
+    def _end_page(
+        self,
+        host: Host,
+        job: PageJob,
+        verdict: Verdict,
+        answer: Response | Fault | None,
+        number: int,
+        now: float,
+    ) -> None:
+        if job.future:
+            if not job.future.done():
+                job.future.set_result(_page(job.url, answer, verdict))
+            return
+        task, site = job.task, job.site
+        extraction = None
+        if verdict.outcome is None:
+            assert isinstance(answer, Response)
+            assert site is not None
+            if not is_text(answer.headers.get("Content-Type"), answer.body):
+                kind = answer.headers.get("Content-Type") or "unnamed"
+                verdict = Verdict(Outcome.FAILED, ErrorType.UNSUPPORTED, f"not a text but {kind[:100]}")
+            else:
+                try:
+                    extraction = self._policy.extractor(site).read(_page(job.url, answer, verdict))
+                    verdict = judge(extraction)
+                except MemoryError:
+                    verdict = Verdict(Outcome.FAILED, ErrorType.TOO_LARGE, "its tree does not fit in memory")
+        end = End(
+            task=task, site=site, host=host.name, verdict=verdict, utc=now + self._offset, number=number,
+            request_id=request_id(task.crawl, number) if number else None,
+            answer=answer, extraction=extraction, last=partial(self._work.last_fields, task),
+        )  # fmt: skip
+        visit = visit_of(end)
+        if site and site.parse:
+            self._declare(site.name, visit)
+        self._writer.batch.visits.append(visit)
+        self._writer.added()
+        self._observer.record(visit.record)
+
+    def _declare(self, site: str, visit: Visit) -> None:
+        declared = self._writer.batch.declared.setdefault(site, [])
+        declared += [name for name in visit.record.fields if name not in declared]
+
+    # ---- the writer's side
+
+    def _take_notes(self) -> Notes:
+        now = self._loop.time()
+        if now >= self._remember_at:
+            self._frontier.remember(now)
+            self._remember_at = now + REMEMBER
+        notes, self._frontier.notes = self._frontier.notes, Notes()
+        return notes
+
+    async def _committed(self, batch: Batch) -> None:
+        now = self._loop.time()
+        tasks = [visit.task for visit in batch.visits]
+        tasks += [task for task, _ in batch.retries] + [task for task, _ in batch.moves]
+        self._frontier.settled(tasks, now)
+        self._frontier.noted(batch.hosts, now)
+        self._frontier.arrived({name for _, name in batch.moves}, now)
+        self._wake()
+        if self._deliver and batch.visits:
+            await self._deliver(batch.visits)
+
+
+def _page(url: str, answer: Response | Fault | None, verdict: Verdict) -> Page:
+    error = verdict.message if verdict.outcome is not None and verdict.outcome is not Outcome.OK else None
+    if isinstance(answer, Response):
+        return Page(url=url, status=answer.status, headers=answer.headers, content=answer.body,
+                    response_time=answer.elapsed, error=error)  # fmt: skip
+    return Page(url=url, status=answer.status if answer else None, headers={}, content=b"",
+                response_time=answer.elapsed if answer else None, error=error)  # fmt: skip

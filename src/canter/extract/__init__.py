@@ -1,0 +1,85 @@
+"""Extraction: a page and a site's rules in, typed fields out. Pure: no network, no clock.
+
+Page -> Reading (what several fields need, made once)
+     -> FieldReader per field: css, json -> text -> pattern -> type
+     -> the site's own `parse`, whose values win
+     -> Extraction
+"""
+
+from __future__ import annotations
+
+from traceback import format_exception_only
+from typing import Any, NamedTuple
+
+from canter.extract.content import is_text
+from canter.extract.fields import FieldReader, Reading
+from canter.extract.own import merge
+from canter.extract.page import Page
+from canter.sites.site import Site
+
+__all__ = ["Extraction", "Extractor", "Page", "extract", "is_text"]
+
+
+class Extraction(NamedTuple):
+    """What a page gave: every declared field (None where missing), the required ones that are missing,
+    and a line for each thing that did not fit."""
+
+    fields: dict[str, Any]
+    missing: list[str]
+    problems: list[str]
+
+
+class Extractor:
+    """A site's rules compiled. Raises ConfigError for a selector or parse function that cannot be used."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._parse = site.parse_function()
+        self._required = [name for name, field in site.fields.items() if field.required]
+        self._readers = {
+            name: FieldReader(name, field, site.locale)
+            for name, field in site.fields.items()
+            if not field.from_parse
+        }
+
+    def read(self, page: Page) -> Extraction:
+        """The fields of a page. Raises nothing for what a page or a parse function does, but MemoryError.
+
+        A value that `parse` gives wins over the rules' own, None does not.
+        """
+        reading = Reading(page)
+        fields: dict[str, Any] = dict.fromkeys(self.site.fields)
+        for name, reader in self._readers.items():
+            try:
+                fields[name] = reader.read(reading)
+            except MemoryError:
+                raise
+            except Exception as error:
+                reading.problems.append(f"{name}: {_reason(error)}")
+        if self._parse is not None:
+            try:
+                merge(self._parse(page), self._readers, reading, fields)
+            except MemoryError:
+                raise
+            except (Exception, SystemExit) as error:
+                reading.problems.append(f"parse: {_reason(error)}")
+        missing = [name for name in self._required if fields[name] is None]
+        return Extraction(fields, missing, reading.problems)
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join("".join(format_exception_only(error)).split())
+    return text.encode("utf-8", "replace").decode()[:500]
+
+
+def extract(html: str | bytes, site: Site, url: str = "") -> dict[str, Any]:
+    """One page's fields with no network: every declared field, None where missing.
+
+    `url` is what relative links start from. Raises ConfigError for a site that cannot be used. In a loop,
+    make an `Extractor` once.
+    """
+    if isinstance(html, str):
+        page = Page(url, 200, {"Content-Type": "text/html; charset=utf-8"}, html.encode("utf-8", "replace"))
+    else:
+        page = Page(url, 200, {}, html)
+    return Extractor(site).read(page).fields

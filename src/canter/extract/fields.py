@@ -1,0 +1,197 @@
+"""The rules of one field, compiled once, and what they find in a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import jmespath
+
+from canter.extract.html import check_selector
+from canter.extract.page import Page, parse_json
+from canter.extract.values import MAX_TEXT, Hints, collapse, convert, convert_number
+from canter.model import Value
+from canter.sites.site import Field, Mistake
+
+T = TypeVar("T")
+Found = str | int | float  # what a rule finds: a collapsed text, or a number of JSON
+
+_NOUNS = {
+    "text": "text",
+    "money": "money",
+    "percent": "a percentage",
+    "percent_range": "a range of percentages",
+    "number": "a number",
+    "integer": "a whole number",
+    "date": "a date with its year",
+    "availability": "an availability",
+    "url": "a URL of http or https",
+}
+
+
+class Reading:
+    """One page while its fields are read: what several fields need is made once.
+
+    `problems` collects what went wrong, a line each.
+    """
+
+    __slots__ = ("_base", "_json", "_scripts", "page", "problems")
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self._base: str | None = None
+        self._json: list[Any] | None = None
+        self._scripts: dict[str, list[list[Any]]] = {}
+
+    @property
+    def base(self) -> str:
+        """The URL that the page's links start from."""
+        if self._base is None:
+            base = self.page.tree.first("base[href]", "href")
+            url = convert("url", collapse(base), Hints(base=self.page.url)) if base else None
+            self._base = url if isinstance(url, str) else self.page.url
+        return self._base
+
+    def documents(self) -> list[Any]:
+        """The answer's JSON, or nothing and a problem."""
+        if self._json is None:
+            try:
+                self._json = [self.page.json()]
+            except ValueError as error:
+                self._json = []
+                self.problems.append(f"the answer is not JSON: {error}")
+        return self._json
+
+    def scripts(self, selector: str) -> list[list[Any]]:
+        """For each element that matches, its JSON or nothing."""
+        if selector not in self._scripts:
+            self._scripts[selector] = [list(_script(text or "")) for text in self.page.tree.all(selector)]
+        return self._scripts[selector]
+
+
+_ASSIGNED = re.compile(r"=\s*(?=[\[{])")
+
+
+def _script(text: str) -> Iterator[Any]:
+    """The JSON a script is, or the one it assigns: `window.state = {...};`."""
+    try:
+        yield parse_json(text.encode("utf-8", "replace"))
+        return
+    except ValueError:
+        pass
+    assigned = _ASSIGNED.search(text)
+    if assigned:
+        try:
+            yield parse_json(text[assigned.end() :].rstrip("; \t\r\n").encode("utf-8", "replace"))
+        except ValueError:
+            return
+
+
+class FieldReader:
+    """Reads one field. Raises ConfigError for a selector the parser does not take."""
+
+    __slots__ = ("_attr", "_css", "_expression", "_hints", "_index", "_pattern", "field", "name")
+
+    def __init__(self, name: str, field: Field, locale: str | None) -> None:
+        for selector in field.css:
+            try:
+                check_selector(selector)
+            except ValueError as error:
+                raise Mistake(f"fields.{name}.css", str(error)) from error
+        self.name = name
+        self.field = field
+        self._css = field.css
+        self._attr = field.attr
+        self._index = field.index or 0
+        self._pattern = re.compile(field.pattern) if field.pattern is not None else None
+        self._expression = jmespath.compile(field.jmespath) if field.jmespath is not None else None
+        self._hints = Hints(locale, field.currency)
+
+    def read(self, reading: Reading) -> Value:
+        """The field's value; None where it is missing, with a problem where a text was there."""
+        found = self._found(reading)
+        values = [value for item in found if (value := self.typed(item, reading)) is not None]
+        if self.field.many:
+            return values or None
+        return values[0] if values else None
+
+    def typed(self, item: Found, reading: Reading) -> Value:
+        """What was found as the field's type; None and a problem where it does not fit."""
+        kind = self.field.type
+        if isinstance(item, str):
+            hints = self._with_base(reading) if kind == "url" else self._hints
+            value = convert(kind, item, hints)
+        else:
+            value = convert_number(kind, item, self._hints)
+        if value is None:
+            reading.problems.append(f"{self.name}: {_short(item)} is not {_NOUNS[kind]}")
+        return value
+
+    def _with_base(self, reading: Reading) -> Hints:
+        return self._hints._replace(base=reading.base if self._css else reading.page.url)
+
+    def _found(self, reading: Reading) -> list[Found]:
+        """What the first rule that finds something finds: one item, or all where many are wanted."""
+        unmatched: list[str] = []
+        for candidates in self._candidates(reading):
+            found = [item for candidate in candidates if (item := self._narrowed(candidate, unmatched)) != ""]
+            if found:
+                return found
+        if unmatched:
+            searched = f" (its first {MAX_TEXT:,} characters)" if len(unmatched[0]) > MAX_TEXT else ""
+            reading.problems.append(f"{self.name}: the pattern is not in {_short(unmatched[0])}{searched}")
+        return []
+
+    def _candidates(self, reading: Reading) -> Iterator[Iterable[Any]]:
+        """Rule by rule, what it gives before it is narrowed to a text or number."""
+        if self._expression is None:
+            tree = reading.page.tree
+            for selector in self._css:
+                if self._index == 0 and not self.field.many:
+                    yield (tree.first(selector, self._attr),)
+                else:
+                    yield self._chosen(tree.all(selector, self._attr))
+        elif not self._css:
+            for document in reading.documents():
+                yield self._chosen(self._searched(document))
+        else:
+            for selector in self._css:
+                scripts = reading.scripts(selector)
+                for documents in scripts if self.field.index is None else self._chosen(scripts):
+                    for document in documents:
+                        found = self._searched(document)
+                        yield found if self.field.many else found[:1]
+
+    def _searched(self, document: Any) -> list[Any]:
+        result = self._expression.search(document) if self._expression is not None else None
+        return result if isinstance(result, list) else [result]
+
+    def _chosen(self, items: list[T]) -> list[T]:
+        if self.field.many:
+            return items
+        return [items[self._index]] if -len(items) <= self._index < len(items) else []
+
+    def _narrowed(self, item: Any, unmatched: list[str]) -> Found:
+        """A text collapsed and narrowed by the pattern, a number as it is; "" where there is nothing."""
+        if item is None:
+            return ""
+        if isinstance(item, bool):
+            item = "true" if item else "false"
+        if not isinstance(item, str | int | float):
+            raise ValueError(f"expected a text or a number in the JSON, not {_short(item)}")
+        if self._pattern is None:
+            return collapse(item) if isinstance(item, str) else item
+        text = collapse(str(item))
+        match = self._pattern.search(text[:MAX_TEXT])
+        if match is None:
+            if text:
+                unmatched.append(text)
+            return ""
+        return collapse((match[1] if self._pattern.groups else match[0]) or "")
+
+
+def _short(item: object) -> str:
+    text = repr(item if not isinstance(item, str) else item[:100])
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,89 @@
+"""A fetched page as extraction and users see it; text, tree and JSON are made when first asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from canter.extract.charset import charset_of, decode, strip_bom
+from canter.extract.html import Tree
+
+_BIG_INTEGER = re.compile(rb"\d{20}")  # beyond 64 bits, which orjson would round
+
+
+@dataclass(slots=True)
+class Page:
+    """One answer: `content` is the decoded body, `status` None without an answer, `response_time` seconds.
+
+    `error` says why there is no good answer, None where there is one.
+    """
+
+    url: str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+    response_time: float | None = None
+    error: str | None = None
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
+    _tree: Tree | None = field(default=None, init=False, repr=False, compare=False)
+    _charset: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def charset(self) -> str:
+        """The codec that reads the content: byte-order mark, header, `<meta>`, or what fits."""
+        if self._charset is None:
+            self._charset = charset_of(self.content, content_type(self.headers))
+        return self._charset
+
+    @property
+    def text(self) -> str:
+        """The content as text; bytes that do not fit its encoding read as U+FFFD."""
+        if self._text is None:
+            self._text = decode(self.content, self.charset)
+        return self._text
+
+    @property
+    def tree(self) -> Tree:
+        """The content as a tree of HTML. Raises MemoryError where it does not fit."""
+        if self._tree is None:
+            utf8 = self.charset == "utf-8"
+            self._tree = Tree(strip_bom(self.content) if utf8 else self.text)
+        return self._tree
+
+    def css(self, selector: str) -> list[str]:
+        """Texts of all elements that match, white space collapsed. Raises ValueError for a bad selector."""
+        return [" ".join((text or "").split()) for text in self.tree.all(selector)]
+
+    def json(self) -> Any:
+        """The content as JSON. Raises ValueError where it is none."""
+        return parse_json(self.content if self.charset == "utf-8" else self.text.encode())
+
+
+def content_type(headers: Mapping[str, str]) -> str | None:
+    """The Content-Type of headers that may not look names up in any case."""
+    value = headers.get("Content-Type") or headers.get("content-type")
+    if value is None:
+        value = next((text for name, text in headers.items() if name.lower() == "content-type"), None)
+    return value
+
+
+def parse_json(content: bytes) -> Any:
+    """JSON in UTF-8, also with the slips that pages make: control characters, lone surrogates, NaN.
+
+    Raises ValueError where it is none.
+    """
+    content = strip_bom(content)
+    if not _BIG_INTEGER.search(content):
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        return json.loads(content.decode("utf-8", "replace"), strict=False)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None

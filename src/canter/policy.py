@@ -1,0 +1,90 @@
+"""What the settings and the site files together decide about a host, a page and a request. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from canter.config import Settings
+from canter.extract import Extractor
+from canter.model import ErrorType, Limits, Outcome, Task, Verdict
+from canter.pace import HostPace, OpenPace
+from canter.rules.robots import product_token
+from canter.sites import Site, SiteBook
+from canter.urls import BadUrl, host_name, parse_url, shard_of
+
+Pace = HostPace | OpenPace
+
+
+class Policy:
+    """One for a run. A site's own value holds unless the command line or environment gave one."""
+
+    def __init__(self, settings: Settings, book: SiteBook) -> None:
+        self.settings = settings
+        self.book = book
+        self.agent = product_token(settings.user_agent)
+        self._extractors: dict[str, Extractor] = {}
+
+    def site(self, task: Task) -> Site | None:
+        """The site whose rules read the task's page: the one its source names, or that claims its URL."""
+        url = parse_url(task.url)
+        return None if isinstance(url, BadUrl) else self.book.claim(url, task.site)
+
+    def extractor(self, site: Site) -> Extractor:
+        """The site's compiled rules."""
+        extractor = self._extractors.get(site.name)
+        if extractor is None:
+            extractor = self._extractors[site.name] = Extractor(site)
+        return extractor
+
+    def pace_key(self, host: str) -> str:
+        """The key of the limit that the host shares; itself by default."""
+        return self.book.host_rules(host).pace_key
+
+    def pace(self, host: str, memory: Mapping[str, Any] | None, offset: float) -> Pace:
+        """A pace under the ceilings of the run and of the sites that claim the host."""
+        rules = self.book.host_rules(host)
+        wanted = self._choose("pace", rules.pace)
+        adaptive = wanted == "adaptive" or not self.is_own(host)
+        in_flight = self.settings.in_flight_ceiling(rules.max_per_host, adaptive=adaptive)
+        rate = self.settings.rate_ceiling(rules.max_rate, adaptive=adaptive)
+        if not adaptive:
+            return OpenPace(max_in_flight=in_flight, max_rate=rate)
+        return HostPace(max_in_flight=in_flight, max_rate=rate, memory=memory, clock_offset=offset)
+
+    def shard_of(self, host: str) -> int:
+        """The shard of a host: hosts that share a limit share a shard, so one worker sees them all."""
+        return shard_of(self.pace_key(host))
+
+    def is_own(self, host: str) -> bool:
+        """Whether the host is an address that --allow-network names (`localhost` is a loopback address)."""
+        name = host_name(host).strip("[]")
+        try:
+            address = ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
+        except ValueError:
+            return False
+        return any(address in network for network in self.settings.allow_network)
+
+    def limits(self, site: Site | None) -> Limits:
+        """The bounds of a request for one of the site's pages."""
+        if site is None:
+            return self.settings.limits
+        names = ("timeout", "connect_timeout", "read_timeout", "max_body")
+        return Limits(*(self._choose(name, getattr(site, name)) for name in names))
+
+    def attempts(self, site: Site | None) -> int:
+        """How often a page is tried at most."""
+        return int(self._choose("attempts", site.attempts if site else None))
+
+    def _choose(self, name: str, of_site: Any) -> Any:
+        return getattr(self.settings, name) if of_site is None or name in self.settings.explicit else of_site
+
+
+def unclaimed(task: Task) -> Verdict:
+    """What becomes of a page that no site reads."""
+    if task.site:
+        message = f"the source names the site {task.site!r}, which the site file does not have"
+    else:
+        message = "no site of the site file claims this URL: add its host to a site's hosts"
+    return Verdict(Outcome.FAILED, ErrorType.EXTRACTION, message)

@@ -1,0 +1,128 @@
+"""From a task's end to its record, and to what the page is remembered by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from canter.extract import Extraction
+from canter.model import (
+    ErrorType,
+    Fault,
+    Fields,
+    Outcome,
+    PageState,
+    Record,
+    Response,
+    Task,
+    Verdict,
+    utc_iso,
+)
+from canter.protocols import Visit
+from canter.rules.change import canonical, difference, fingerprint
+from canter.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a task ended. `utc`: UTC seconds; `number`: of the last request, 0 where none was sent."""
+
+    task: Task
+    site: Site | None
+    host: str
+    verdict: Verdict
+    utc: float
+    number: int
+    request_id: str | None
+    answer: Response | Fault | None = None
+    extraction: Extraction | None = None
+    last: Callable[[], Fields | None] = lambda: None  # the last good fields
+
+
+def judge(extraction: Extraction) -> Verdict:
+    """A page that was read is good when none of its required fields is missing."""
+    if not extraction.missing:
+        return Verdict(Outcome.OK)
+    problems = "; ".join(extraction.problems[:5]) or f"not found: {', '.join(extraction.missing)}"
+    return Verdict(Outcome.FAILED, ErrorType.EXTRACTION, problems)
+
+
+def visit_of(end: End) -> Visit:
+    """The record of a task's end and what the store has to keep of it."""
+    fields, good = _fields(end)
+    page: PageState | None = None
+    value: bytes | None = None
+    changed: bool | None = None
+    previous: Fields = {}
+    if good:
+        data = canonical(fields)
+        mark = fingerprint(data)
+        if mark != end.task.page.fields:
+            value = data
+            previous = difference(end.last() or {}, fields)
+        if end.task.page.fields is not None:
+            changed = bool(previous)
+        page = _page_state(end, mark)
+    elif end.verdict.outcome is Outcome.NOT_MODIFIED:
+        changed = False
+    record = _record(end, fields, changed, previous)
+    return Visit(end.task, record, end.number, end.utc, page, value)
+
+
+def _fields(end: End) -> tuple[Fields, bool]:
+    """The record's fields, and whether they are a good page's own."""
+    declared: Fields = dict.fromkeys(end.site.declared) if end.site else {}
+    if end.extraction is not None:
+        found = declared | end.extraction.fields
+        return found, end.verdict.outcome is Outcome.OK
+    if end.verdict.outcome is Outcome.NOT_MODIFIED:
+        last = end.last() or {}
+        return declared | {n: v for n, v in last.items() if n in declared or not declared}, False
+    return declared, False
+
+
+def _page_state(end: End, fields: int) -> PageState:
+    answer = end.answer
+    assert isinstance(answer, Response)
+    assert end.site is not None
+    own = not end.task.hops  # a validator of where a redirect led is not the page's own
+    return PageState(
+        etag=answer.headers.get("ETag") if own else None,
+        modified=answer.headers.get("Last-Modified") if own else None,
+        rules=end.site.fingerprint,
+        body=fingerprint(answer.body),
+        fields=fields,
+    )
+
+
+def _record(end: End, fields: Fields, changed: bool | None, previous: Fields) -> Record:
+    task, verdict, answer = end.task, end.verdict, end.answer
+    assert verdict.outcome is not None
+    return Record(
+        url=task.url, final_url=task.target, redirects=list(task.hops),
+        site=end.site.name if end.site else None, host=end.host, crawl=task.crawl,
+        request_id=end.request_id, fetched_at=utc_iso(end.utc), status=answer.status if answer else None,
+        outcome=verdict.outcome.value, error_type=verdict.error_type.value if verdict.error_type else None,
+        error=verdict.message if verdict.outcome is Outcome.FAILED else None, attempts=task.attempt,
+        response_time=round(answer.elapsed, 4) if answer else None, from_cache=False, changed=changed,
+        previous=previous, missing=list(end.extraction.missing) if end.extraction else [], line=task.line,
+        source=dict(task.columns or {}), fields=fields,
+    )  # fmt: skip
+
+
+def validators(task: Task, site: Site | None) -> dict[str, str]:
+    """Headers that ask for the page only where it changed since it was read by the same rules."""
+    page = task.page
+    if site is None or page.fields is None or page.rules != site.fingerprint or task.hops:
+        return {}
+    asked: dict[str, str] = {}
+    if page.etag:
+        asked["If-None-Match"] = page.etag
+    if page.modified:
+        asked["If-Modified-Since"] = page.modified
+    return asked
+
+
+def request_id(crawl: int, number: int) -> str:
+    """The id that a record and its log lines share: the crawl and the number of the request, in hex."""
+    return f"{crawl:x}-{number:x}"

@@ -1,0 +1,108 @@
+"""What is known of one host's robots.txt, by scheme, and when to ask for it again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Verdict
+from canter.rules.robots import Robots, RobotsAnswer, from_json, to_json
+
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds between tries while it cannot be had
+_FOR_GOOD = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS)  # its pages would fail the same way
+
+
+@dataclass(slots=True)
+class _Copy:
+    """One scheme's robots.txt."""
+
+    robots: Robots | None = None
+    refusal: Verdict | None = None  # why no page of the scheme can be had
+    asking: bool = False
+    next_try: float = -math.inf
+    wait: float = _FIRST_WAIT
+
+
+class HostRobots:
+    """The robots.txt of one host key. Times are the engine's; those named utc are UTC seconds.
+
+    An answer serves for the crawl it was fetched in. One of an earlier crawl serves where it is under
+    a day old and the host gives no new one.
+    """
+
+    def __init__(self, host: str, agent: str, stored: str | None, crawl_started_utc: float) -> None:
+        self._host = host
+        self._agent = agent
+        self._answers = from_json(stored)
+        self._copies = {
+            scheme: _Copy(answer.rules())
+            for scheme, answer in self._answers.items()
+            if answer.fetched_at >= crawl_started_utc and answer.serves(crawl_started_utc)
+        }
+
+    def known(self, url: str) -> bool:
+        """Whether it is known what robots.txt says of the URL."""
+        copy = self._copies.get(_scheme(url))
+        return copy is not None and (copy.robots is not None or copy.refusal is not None)
+
+    def verdict(self, url: str) -> Verdict | None:
+        """Why the URL must not be fetched; None where it may be."""
+        copy = self._copies[_scheme(url)]
+        if copy.refusal:
+            return copy.refusal
+        if copy.robots is None or copy.robots.allowed(url, self._agent):
+            return None
+        return Verdict(Outcome.FAILED, ErrorType.BLOCKED, f"robots.txt of {self._host} forbids it")
+
+    def crawl_delay(self) -> float | None:
+        """The longest crawl-delay asked for, in seconds."""
+        delays = [c.robots.crawl_delay(self._agent) for c in self._copies.values() if c.robots]
+        return max((delay for delay in delays if delay), default=None)
+
+    def next_try(self, url: str) -> float:
+        """When it may be asked for; `math.inf` while it is being asked for."""
+        copy = self._copies.get(_scheme(url))
+        if copy is None:
+            return -math.inf
+        return math.inf if copy.asking else copy.next_try
+
+    def ask(self, url: str) -> tuple[str, str]:
+        """It is being asked for from now on: the scheme, and the URL to request."""
+        scheme = _scheme(url)
+        self._copies.setdefault(scheme, _Copy()).asking = True
+        return scheme, f"{scheme}://{self._host}/robots.txt"
+
+    def dropped(self, scheme: str, now: float) -> None:
+        """The request was cancelled, or led nowhere: it may be asked again after a while."""
+        copy = self._copies[scheme]
+        copy.asking = False
+        copy.next_try = now + copy.wait
+        copy.wait = min(copy.wait * 2, _LONGEST_WAIT)
+
+    def answered(
+        self, scheme: str, answer: Response | Fault, verdict: Verdict, now: float, utc: float
+    ) -> bool:
+        """Take an answer in, `verdict` being what it means as a page; False while the rules are unknown."""
+        copy = self._copies[scheme]
+        fresh = RobotsAnswer.of(answer, utc)
+        stored = self._answers.get(scheme)
+        if fresh.known:
+            self._answers[scheme] = fresh
+            copy.robots = fresh.rules()
+        elif stored and stored.serves(utc):
+            copy.robots = stored.rules()
+        elif isinstance(answer, Fault) and answer.kind in _FOR_GOOD:
+            copy.refusal = verdict
+        else:
+            self.dropped(scheme, now)
+            return False
+        copy.asking = False
+        return True
+
+    def to_json(self) -> str:
+        """The answers for the store."""
+        return to_json(self._answers)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0]

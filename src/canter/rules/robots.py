@@ -1,0 +1,165 @@
+"""What a robots.txt answer means (RFC 9309). Protego matches the rules; status and age are ours.
+
+    2xx                      its rules are obeyed
+    other 3xx, 4xx but 429   everything is allowed (3xx: what is left after the redirects were followed)
+    429, 5xx, no answer      unknown: the host's pages wait
+
+Only the lines that speak to our agent reach Protego. Its time grows with agents times rules
+(100 KB of hostile text took it 10 s), and by RFC 9309 an unknown line must not end a group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+from protego import Protego
+
+from canter.model import Fault, Response
+
+MAX_ROBOTS = 500 * 1024  # bytes read of a robots.txt, the least that RFC 9309 asks for
+MAX_RULES = 5_000  # distinct rules kept for an agent; hostile ones take 0.1 s to parse and 3 ms a URL
+MAX_CRAWL_DELAY = 300.0  # s; a longer crawl-delay is read as this
+MAX_AGE = 86_400.0  # s; an older copy serves no more
+
+_LINE = re.compile(
+    r"\s*(?:(?P<agent>user[- ]?agent)|(?P<allow>allow)|(?P<disallow>dis{1,2}al{1,2}[oa]w|diasllow)"
+    r"|(?P<delay>crawl[- ]delay))(?:\s*:|\s)(?P<value>[^#]*)",
+    re.IGNORECASE,
+).match
+_FIELDS = {"allow": "Allow", "disallow": "Disallow", "delay": "Crawl-delay"}
+_TOKEN = re.compile(r"[^\s/;,()*]*").match
+_MARK = re.compile(rb"\A\xef(?:\xbb\xbf?)?")  # a byte order mark, or what is left of one
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+
+
+def product_token(user_agent: str) -> str:
+    """The name a robots.txt calls us by: `Canter` of `Canter/1.0 (+URL)`."""
+    found = _TOKEN(user_agent.strip())
+    return found[0] if found else ""
+
+
+class Robots:
+    """The rules of one robots.txt; an empty text allows everything. Parsed when first asked."""
+
+    __slots__ = ("_parsed", "_text")
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+        self._parsed: dict[str, Protego] = {}
+
+    def allowed(self, url: str, agent: str) -> bool:
+        """Whether `agent` (a product token, any case) may fetch the absolute `url`."""
+        return bool(self._rules(agent).can_fetch(url, "*"))
+
+    def crawl_delay(self, agent: str) -> float | None:
+        """Seconds `agent` is asked to leave between requests, at most `MAX_CRAWL_DELAY`."""
+        delay = self._rules(agent).crawl_delay("*")
+        return None if delay is None else min(float(delay), MAX_CRAWL_DELAY)
+
+    def _rules(self, agent: str) -> Protego:
+        rules = self._parsed.get(agent)
+        if rules is None:
+            rules = self._parsed[agent] = Protego.parse(_group(self._text, agent))
+        return rules
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsAnswer:
+    """One answer to a request for robots.txt. `fetched_at`: UTC seconds; `status` None: no answer."""
+
+    fetched_at: float
+    status: int | None
+    text: str = ""
+
+    @classmethod
+    def of(cls, answer: Response | Fault, now_utc: float) -> Self:
+        """What is kept of `answer`, received at `now_utc`: the text of a 2xx only."""
+        if isinstance(answer, Fault):
+            # A head that arrived says all there is to a refusal; a page that broke is no answer.
+            refused = answer.status is not None and answer.status >= 400
+            return cls(now_utc, answer.status if refused else None)
+        text = _decode(answer.body) if 200 <= answer.status < 300 else ""
+        return cls(now_utc, answer.status, text)
+
+    @property
+    def known(self) -> bool:
+        """Whether the answer says anything; if not, the host's pages wait."""
+        status = self.status
+        return status is not None and 200 <= status < 500 and status not in (304, 429)
+
+    def rules(self) -> Robots | None:
+        """The rules to obey; None while they are unknown."""
+        return Robots(self.text) if self.known else None
+
+    def serves(self, now_utc: float) -> bool:
+        """Whether the answer is known and less than a day old."""
+        return self.known and abs(now_utc - self.fetched_at) < MAX_AGE
+
+
+def to_json(answers: Mapping[str, RobotsAnswer]) -> str:
+    """The answers of a host, by scheme, as one JSON object for the store."""
+    return orjson.dumps(
+        {scheme: [answer.fetched_at, answer.status, answer.text] for scheme, answer in answers.items()}
+    ).decode()
+
+
+def from_json(text: str | None) -> dict[str, RobotsAnswer]:
+    """The answers that `to_json` wrote, by scheme; what cannot be read is left out."""
+    try:
+        stored = orjson.loads(text or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(stored, dict):
+        return {}
+    answers = {scheme: _from_stored(entry) for scheme, entry in stored.items()}
+    return {scheme: answer for scheme, answer in answers.items() if answer is not None}
+
+
+def _from_stored(entry: Any) -> RobotsAnswer | None:
+    match entry:
+        case [int() | float() as at, int() | None as status, str() as text]:
+            return RobotsAnswer(float(at), status, text)
+    return None
+
+
+def _decode(body: bytes) -> str:
+    """The text of a robots.txt: UTF-8; other bytes as the percent escapes that they are in a URL."""
+    if len(body) >= MAX_ROBOTS:  # a rule cut in half could forbid more than it says
+        body = body[:MAX_ROBOTS].rpartition(b"\n")[0]
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return body.decode("utf-16", "replace")
+    body = _MARK.sub(b"", body, count=1)
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return _HIGH_BYTE.sub(lambda raw: b"%%%02X" % raw[0][0], body).decode("ascii")
+
+
+def _group(text: str, agent: str) -> str:
+    """The rules for `agent` of its own groups, else of those for everyone, as one group for everyone."""
+    name = product_token(agent).lower()
+    own: list[str] = []
+    everyone: list[str] = []
+    named = heading = to_own = to_everyone = False
+    for found in filter(None, map(_LINE, text.splitlines())):
+        value = found["value"].strip()
+        if not found["agent"]:
+            heading = False
+            rule = f"{next(field for kind, field in _FIELDS.items() if found[kind])}: {value}"
+            if to_own:
+                own.append(rule)
+            if to_everyone:
+                everyone.append(rule)
+            continue
+        if not heading:
+            heading, to_own, to_everyone = True, False, False
+        if value.startswith("*"):
+            to_everyone = True
+        elif name and product_token(value).lower() == name:
+            named = to_own = True
+    rules = list(dict.fromkeys(own if named else everyone))
+    return "\n".join(["User-agent: *", *rules[:MAX_RULES]])

@@ -1,0 +1,296 @@
+"""The parent of a run: chooses the crawl, feeds the store, starts the worker, takes signals, sums up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from canter.config import Settings
+from canter.errors import CanterError, ConfigError
+from canter.feed import Feed
+from canter.policy import Policy
+from canter.run import worker
+from canter.sites import Site, SiteBook
+from canter.sources import STDIN, Source, open_source
+from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
+from canter.stores.sqlite.schema import connect
+
+TICK = 0.2  # seconds between looks at signals and messages
+HURRY = 2.0  # seconds from "stop at once" until a worker that does not answer is ended
+
+
+class Progress(Protocol):
+    """Shows how a run goes."""
+
+    def begin(self, crawl: int, resumed: bool) -> None:
+        """The crawl is known."""
+
+    def update(self, done: int, total: int, fed: bool, stats: dict[str, Any]) -> None:
+        """Pages ended and queued so far; `fed`: nothing more will come; the worker's counts."""
+
+    def log(self, line: str) -> None:
+        """A log line of the worker."""
+
+    def notice(self, text: str) -> None:
+        """Something the user should know."""
+
+    def end(self) -> None:
+        """No more updates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run. `only_failed_of`: the failures of that crawl instead of sources."""
+
+    sources: Sequence[str]
+    settings: Settings
+    sites: tuple[Site, ...]
+    store: Path
+    url_column: str = "url"
+    limit: int | None = None
+    fresh: bool = False
+    resume: int | None = None
+    only_failed_of: int | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run ended: `signal` that stopped it, or `out_of_time`, or neither: finished."""
+
+    summary: dict[str, Any]
+    signal: int | None = None
+    out_of_time: bool = False
+
+
+@dataclass(slots=True)
+class _Signals:
+    """SIGINT and SIGTERM, counted."""
+
+    seen: list[int] = field(default_factory=list)
+    _before: dict[int, Any] = field(default_factory=dict)
+
+    def __enter__(self) -> _Signals:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        self.seen.append(number)
+
+
+class Supervisor:
+    """Runs one order. Raises CanterError where it cannot be run, with nothing lost."""
+
+    def __init__(self, order: Order, progress: Progress) -> None:
+        self._order = order
+        self._progress = progress
+        self._stats: dict[str, Any] = {}
+        self._peak = 0.0
+        self._error: CanterError | None = None
+        self._ended = False
+
+    def run(self) -> Result:
+        """Crawl until nothing is left, time is up or a signal says stop."""
+        order = self._order
+        sources = {n: open_source(name, order.url_column) for n, name in enumerate(order.sources)}
+        with _Signals() as signals, RunLock(order.store):
+            crawls = SqliteCrawls(order.store, create=True)
+            try:
+                crawl, resumed = self._choose(crawls)
+                self._progress.begin(crawl.id, resumed)
+                sources = sources or self._known_sources(crawls, crawl)
+                policy = Policy(order.settings, SiteBook(order.sites))
+                crawls.declare(crawl.id, {site.name: site.declared for site in order.sites})
+                feeding = SqliteCrawls(order.store, create=False)
+                ingest = SqliteIngest(
+                    connect(order.store, create=False), order.store, crawl.id, policy.shard_of
+                )
+                feed = Feed(feeding, ingest, sources, order.limit)
+                try:
+                    stopped = self._attend(crawls, crawl, feed, signals)
+                finally:
+                    feed.stop()
+                    feed.thread.join(timeout=HURRY)
+                    self._progress.end()
+                return self._conclude(crawls, crawl, resumed, stopped, signals, feed)
+            finally:
+                crawls.close()
+
+    def _choose(self, crawls: SqliteCrawls) -> tuple[CrawlRow, bool]:
+        """The crawl to go on with, or a new one."""
+        order = self._order
+        if order.resume is not None:
+            crawls.resume(order.resume)
+            return crawls.get(order.resume), True
+        arguments = [*order.sources] + ([f"--limit {order.limit}"] if order.limit else [])
+        if order.only_failed_of is not None:
+            crawls.get(order.only_failed_of)
+            arguments.append(f"--only failed --crawl {order.only_failed_of}")
+        resumable = STDIN not in order.sources and not order.fresh
+        since = time.time() - order.settings.resume_within
+        found = crawls.unfinished(arguments, since) if resumable else None
+        if found:
+            crawls.resume(found.id)
+            return found, True
+        latest = crawls.latest()
+        crawl = crawls.begin(arguments, order.sources)
+        if latest and latest.state in ("running", "stopped"):
+            self._progress.notice(f"crawl {latest.id} was left unfinished and is abandoned; its records stay")
+        if order.only_failed_of is not None:
+            crawls.requeue(crawl, order.only_failed_of)
+        return crawls.get(crawl), False
+
+    def _known_sources(self, crawls: SqliteCrawls, crawl: CrawlRow) -> dict[int, Source]:
+        """The sources of a resumed crawl that still have to be read; what came by a pipe cannot be."""
+        rows = [row for row in crawls.sources(crawl.id) if not row.done]
+        if any(row.name == STDIN for row in rows):
+            self._progress.notice(
+                f"standard input was not read to its end; pipe it again: canter run - --resume {crawl.id}"
+            )
+        return {row.n: open_source(row.name, self._order.url_column) for row in rows if row.name != STDIN}
+
+    # ---- while it runs
+
+    def _attend(self, crawls: SqliteCrawls, crawl: CrawlRow, feed: Feed, signals: _Signals) -> bool:
+        """Watch over the worker until it ends; True when time ran out."""
+        order = self._order
+        pipe, process = self._start_worker(crawl)
+        feed.start()
+        deadline = time.monotonic() + (order.settings.max_time or float("inf"))
+        told: list[str] = []
+        out_of_time = False
+        stop_at = float("inf")
+
+        def tell(what: str) -> None:
+            told.append(what)
+            try:
+                pipe.send(what)
+            except OSError:  # it has ended; its last words are still to be read
+                return
+
+        done_before = sum(crawls.outcomes(crawl.id).values())
+        while not self._ended:
+            multiprocessing.connection.wait([pipe, process.sentinel], timeout=TICK)
+            self._read(pipe, process)
+            if feed.done and "fed" not in told:
+                tell("fed")
+            out_of_time = out_of_time or time.monotonic() >= deadline
+            if (signals.seen or out_of_time or feed.error) and "drain" not in told:
+                feed.stop()
+                tell("drain")
+                if not feed.error:
+                    self._progress.notice("finishing what is in flight; once more stops at once")
+            if len(signals.seen) > 1 and "stop" not in told:
+                tell("stop")
+                stop_at = time.monotonic() + HURRY
+            if time.monotonic() >= stop_at:
+                process.kill()
+            self._show(crawls, crawl, done_before, feed)
+        process.join(HURRY)
+        self._error = feed.error or self._error
+        return out_of_time
+
+    def _start_worker(self, crawl: CrawlRow) -> tuple[multiprocessing.connection.Connection, SpawnProcess]:
+        order = self._order
+        context = multiprocessing.get_context("spawn")
+        pipe, theirs = context.Pipe()
+        assignment = worker.Assignment(
+            order.store, crawl.id, crawl.started, order.settings, order.sites, tuple(sys.path)
+        )
+        process = context.Process(target=worker.main, args=(theirs, assignment), name="canter-worker")
+        process.start()
+        theirs.close()
+        return pipe, process
+
+    def _read(self, pipe: multiprocessing.connection.Connection, process: SpawnProcess) -> None:
+        """Take in what the worker says; notice its end."""
+        alive = process.is_alive()
+        try:
+            while pipe.poll():
+                self._hear(*pipe.recv())
+        except (EOFError, OSError):
+            alive = False
+        if not alive and not self._ended:
+            self._ended = True
+            process.join(HURRY)
+            self._error = CanterError(
+                f"the worker died (exit code {process.exitcode}); run the same command again to go on"
+            )
+
+    def _hear(self, kind: str, what: Any) -> None:
+        if kind == "stats":
+            self._stats = what
+        elif kind == "log":
+            self._progress.log(what)
+        elif kind == "error":
+            self._error, self._ended = CanterError(what), True
+        elif kind == "end":
+            self._peak, self._ended = what["peak_rss_mb"], True
+
+    def _show(self, crawls: SqliteCrawls, crawl: CrawlRow, done_before: int, feed: Feed) -> None:
+        done = done_before + sum(self._stats.get("outcomes", {}).values())
+        total = crawls.get(crawl.id).queued + feed.backlog
+        self._progress.update(done, max(total, done), feed.done, self._stats)
+
+    # ---- when it is over
+
+    def _conclude(
+        self,
+        crawls: SqliteCrawls,
+        crawl: CrawlRow,
+        resumed: bool,
+        out_of_time: bool,
+        signals: _Signals,
+        feed: Feed,
+    ) -> Result:
+        unfinished = bool(self._error or crawls.pending(crawl.id) or not feed.done)
+        crawls.end(crawl.id, "stopped" if unfinished else "finished")
+        if self._error:
+            raise self._error
+        summary = summarise(crawls, crawl.id, resumed, self._peak)
+        stopped_by = signals.seen[0] if signals.seen and unfinished else None
+        return Result(summary, stopped_by, out_of_time and unfinished)
+
+
+def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, worker_peak_mb: float) -> dict[str, Any]:
+    """The summary of the contract; numbers are the whole crawl's, earlier runs of it included."""
+    row = crawls.get(crawl)
+    counts = crawls.outcomes(crawl)
+    outcomes = dict.fromkeys(("ok", "not_modified", "gone", "failed"), 0)
+    errors: dict[str, int] = {}
+    for (outcome, error_type), number in counts.items():
+        outcomes[outcome] += number
+        if error_type:
+            errors[error_type] = errors.get(error_type, 0) + number
+    pages = sum(outcomes.values())
+    own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "crawl": crawl, "pages": pages, **outcomes, "errors": errors, "requests": row.requests,
+        "rejected": row.rejected, "seconds": round(row.seconds, 3),
+        "pages_per_second": round(pages / row.seconds, 2) if row.seconds else 0.0, "bytes": row.bytes,
+        "peak_rss_mb": round(own_peak + worker_peak_mb, 1), "resumed": resumed,
+    }  # fmt: skip
+
+
+def check_order(order: Order) -> None:
+    """Refuse what contradicts itself. Raises ConfigError."""
+    if not order.sources and order.only_failed_of is None and order.resume is None:
+        raise ConfigError("no source: name a file of URLs, or - for standard input")
+    if order.only_failed_of is not None and order.sources:
+        raise ConfigError("--only failed takes its URLs from --crawl; leave the sources out")
+    if not order.sites:
+        raise ConfigError("the site file has no sites; add [sites.NAME] with hosts and fields")

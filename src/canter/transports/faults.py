@@ -1,0 +1,116 @@
+"""The one place where aiohttp's exceptions become faults."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from canter.model import FaultKind, Limits
+from canter.transports.decoding import DecodingError
+
+MAX_LINE = 64 * 1024  # bytes of the status line, and of one header
+MAX_HEADERS = 256
+
+_NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
+_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+
+class AddressRefused(OSError):
+    """The address guard forbids an address; raised before anything is dialled."""
+
+
+class NoAnswer(aiohttp.ClientError):
+    """The connection ended before the head of an answer was whole.
+
+    Not one of the classes for which aiohttp sends the request again by itself: it would do so on
+    connections that were never used before, too. `stale`: an idle connection that the server had
+    closed, so that the request can be sent again.
+    """
+
+    def __init__(self, message: str, stale: bool) -> None:
+        super().__init__(message)
+        self.stale = stale
+
+
+class Progress(NamedTuple):
+    """How far a request had come when it failed."""
+
+    limits: Limits
+    host: str
+    resolving: bool = False  # its host name is being looked up
+    connected: bool = False
+
+
+def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
+    """The kind of fault that an exception stands for, and a sentence for people."""
+    match exc:
+        case aiohttp.SocketTimeoutError():
+            return FaultKind.TIMEOUT, f"no byte for {progress.limits.read_timeout:g} s"
+        case asyncio.TimeoutError():
+            return _out_of_time(exc, progress)
+        case aiohttp.ClientConnectorError():
+            return _no_connection(exc, progress.host)
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return _bad_head(exc)
+        case DecodingError():
+            return FaultKind.ENCODING, str(exc)
+        case aiohttp.ClientPayloadError():
+            return FaultKind.CUT, f"the body was cut: {_line(exc.__cause__ or exc)}"
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
+            return FaultKind.BAD_URL, f"not a URL that can be requested: {_line(exc)}"
+        case _:
+            return FaultKind.CUT, _line(exc)
+
+
+def _out_of_time(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
+    limits = progress.limits
+    if progress.connected:
+        return FaultKind.TIMEOUT, f"not whole within {limits.timeout:g} s"
+    by_connect = isinstance(exc, aiohttp.ConnectionTimeoutError)
+    seconds = limits.connect_timeout if by_connect else limits.timeout
+    if progress.resolving:
+        return FaultKind.DNS, f"no answer from the resolver for {progress.host} within {seconds:g} s"
+    return FaultKind.CONNECT, f"no connection within {seconds:g} s"
+
+
+def _no_connection(exc: aiohttp.ClientConnectorError, host: str) -> tuple[FaultKind, str]:
+    cause = exc.os_error
+    reason = _line(cause.strerror or cause)
+    if isinstance(cause, AddressRefused):
+        return FaultKind.ADDRESS, str(cause)
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        if cause.errno in _NO_SUCH_NAME:
+            return FaultKind.NO_HOST, f"the host {host} does not exist: {reason}"
+        return FaultKind.DNS, f"the resolver failed for {host}: {reason}"
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return FaultKind.TLS, f"the certificate cannot be trusted: {_line(exc.certificate_error)}"
+    if isinstance(exc, aiohttp.ClientConnectorSSLError) and not isinstance(cause, _CLOSED):
+        return FaultKind.TLS, f"the TLS handshake failed: {reason}"
+    if cause.errno:
+        reason = os.strerror(cause.errno)  # asyncio's own text repeats the address instead
+    return FaultKind.CONNECT, f"no connection: {reason}"
+
+
+def _bad_head(exc: BaseException) -> tuple[FaultKind, str]:
+    """What the parser refused; aiohttp chains its own errors, the innermost says what it was."""
+    inner = exc
+    while isinstance(inner.__cause__, HttpProcessingError):
+        inner = inner.__cause__
+    text = inner.message if isinstance(inner, HttpProcessingError) else str(inner)
+    if isinstance(inner, LineTooLong):
+        return FaultKind.TOO_LARGE, f"a line of the answer's head is over {MAX_LINE:,} bytes"
+    if text.startswith("Too many headers"):
+        return FaultKind.TOO_LARGE, f"the answer has more than {MAX_HEADERS} headers"
+    return FaultKind.GARBLED, f"not HTTP: {_line(text)}"
+
+
+def _line(text: object) -> str:
+    """One line of at most 200 characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= 200 else f"{line[:199]}…"

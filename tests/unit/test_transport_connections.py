@@ -1,0 +1,268 @@
+"""How connections come about, are kept and are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faultserver import TEXT, FaultServer
+
+from canter.model import Fault, FaultKind, Limits, Request, Response
+from canter.transports.aiohttp import AiohttpTransport
+
+LOOPBACK = [ip_network("127.0.0.0/8")]
+QUICK = Limits(timeout=0.3, connect_timeout=0.2, read_timeout=0.2, max_body=1 << 20)
+CALM = Limits(max_body=1 << 20)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FaultServer]:
+    async with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    made = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK)
+    yield made
+    await made.close()
+
+
+async def get(transport: AiohttpTransport, url: str, limits: Limits = CALM) -> Response | Fault:
+    return await transport.send(Request(url, {}, limits))
+
+
+# Coming about
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[int]:
+    """The port of a socket that takes no connection: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+async def test_no_connection_in_time(transport: AiohttpTransport) -> None:
+    """A host that takes no connection is a connect fault that says how long was waited."""
+    with full_backlog() as port:
+        answer = await get(transport, f"http://127.0.0.1:{port}/", QUICK)
+        assert isinstance(answer, Fault)
+        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.2 s")
+        short = Limits(timeout=0.1, connect_timeout=10)
+        answer = await get(transport, f"http://127.0.0.1:{port}/", short)
+        assert isinstance(answer, Fault)
+        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s")
+
+
+async def test_a_closed_port_refuses(transport: AiohttpTransport) -> None:
+    """Connection refused is a connect fault."""
+    with socket.socket() as bound:  # bound and not listening: nobody else gets the port
+        bound.bind(("127.0.0.1", 0))
+        answer = await get(transport, f"http://127.0.0.1:{bound.getsockname()[1]}/")
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.CONNECT
+    assert "Connection refused" in answer.message
+
+
+async def test_a_certificate_nobody_signed_is_refused(transport: AiohttpTransport) -> None:
+    """The request is not sent to a server that cannot prove who it is."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    async with FaultServer(tls=context) as shop:
+        answer = await get(transport, shop.url("plain"))
+        assert isinstance(answer, Fault)
+        assert answer.kind is FaultKind.TLS
+        assert "certificate" in answer.message
+        assert shop.requests == []
+
+
+async def test_a_server_without_tls_is_no_https(transport: AiohttpTransport) -> None:
+    """Plain text where a handshake was due is a TLS fault."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready when you are\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as shop:
+        answer = await get(transport, f"https://127.0.0.1:{shop.sockets[0].getsockname()[1]}/")
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.TLS
+
+
+# Kept connections
+
+
+async def test_connections_are_kept(server: FaultServer, transport: AiohttpTransport) -> None:
+    """Ten pages of a host take one connection."""
+    for _ in range(10):
+        assert isinstance(await get(transport, server.url("keep")), Response)
+    assert (server.connections, len(server.requests)) == (1, 10)
+
+
+async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> None:
+    """With more connections open than the hint, the next page takes a new one."""
+    transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, max_connections=0)
+    for _ in range(3):
+        assert isinstance(await get(transport, server.url("keep")), Response)
+    assert server.connections == 3
+    await transport.close()
+
+
+@pytest.mark.parametrize("name", ["closed_when_asked_again", "reset_when_asked_again"])
+async def test_a_kept_connection_the_server_closed_is_no_fault(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """When a kept connection ends without a byte of answer the request goes out once more, on a new one."""
+    for _ in range(2):
+        answer = await get(transport, server.url(name))
+        assert isinstance(answer, Response)
+        assert answer.body == TEXT
+    assert (server.connections, len(server.requests)) == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["closed_when_asked_again"])
+async def test_the_second_try_never_takes_another_kept_connection(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """A server that dropped all its connections costs one more request, not one for each of them."""
+    for answer in await asyncio.gather(*(get(transport, server.url(name)) for _ in range(5))):
+        assert isinstance(answer, Response)
+    assert server.connections == 5
+    assert isinstance(await get(transport, server.url(name)), Response)
+    assert (server.connections, len(server.requests)) == (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("cut_head_when_asked_again", FaultKind.CUT),
+        ("garbage_when_asked_again", FaultKind.GARBLED),
+        ("hang_when_asked_again", FaultKind.TIMEOUT),
+    ],
+)
+async def test_nothing_else_is_sent_twice(
+    server: FaultServer, transport: AiohttpTransport, name: str, kind: FaultKind
+) -> None:
+    """An answer that began, garbage and silence on a kept connection are the page's faults."""
+    assert isinstance(await get(transport, server.url(name), QUICK), Response)
+    answer = await get(transport, server.url(name), QUICK)
+    assert isinstance(answer, Fault)
+    assert answer.kind is kind
+    assert len(server.requests) == 2
+
+
+# The address guard
+
+
+async def test_loopback_is_not_dialled_unless_named(server: FaultServer) -> None:
+    """A literal address passes no resolver; it is refused before a connection is tried."""
+    transport = AiohttpTransport(user_agent="Canter/test")
+    for url in (server.url("plain"), f"http://[::ffff:127.0.0.1]:{server.port}/plain"):
+        answer = await get(transport, url)
+        assert isinstance(answer, Fault)
+        assert answer.kind is FaultKind.ADDRESS
+        assert "127.0.0.1 is a loopback address" in answer.message
+        assert "--allow-network 127.0.0.0/8" in answer.message
+    assert server.connections == 0
+    await transport.close()
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let every name have these addresses."""
+
+    def answer(host: str, port: int, *_: object, **__: object) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+async def test_names_of_refused_addresses_are_refused(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that leads only to special addresses is not dialled."""
+    resolving(monkeypatch, "127.0.0.1", "10.0.0.1")
+    transport = AiohttpTransport(user_agent="Canter/test")
+    answer = await get(transport, f"http://shop.test:{server.port}/plain")
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.ADDRESS
+    assert answer.message.startswith("shop.test resolves to 127.0.0.1 is a loopback address")
+    assert server.connections == 0
+    await transport.close()
+
+
+async def test_of_several_addresses_only_the_allowed_are_used(
+    server: FaultServer, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address that may be dialled is enough, and the others are left alone."""
+    resolving(monkeypatch, "10.255.255.1", "127.0.0.1")
+    answer = await get(transport, f"http://shop.test:{server.port}/plain", QUICK)
+    assert isinstance(answer, Response)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), FaultKind.NO_HOST),
+        (socket.gaierror(socket.EAI_NODATA, "No address"), FaultKind.NO_HOST),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), FaultKind.DNS),
+        (socket.gaierror(socket.EAI_FAIL, "Failure"), FaultKind.DNS),
+        (UnicodeError("label empty or too long"), FaultKind.NO_HOST),
+    ],
+)
+async def test_a_missing_name_is_not_a_failing_resolver(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: FaultKind
+) -> None:
+    """NXDOMAIN is final, a resolver's failure is not."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    answer = await get(transport, "http://shop.test/")
+    assert isinstance(answer, Fault)
+    assert answer.kind is kind
+    assert "shop.test" in answer.message
+
+
+async def test_a_name_without_an_address_is_no_host(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty answer means there is no such host."""
+    resolving(monkeypatch)
+    answer = await get(transport, "http://shop.test/")
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.NO_HOST
+
+
+async def test_a_silent_resolver_is_a_dns_fault(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look-up that takes too long is the resolver's fault, not the host's."""
+    over = threading.Event()
+
+    def wait(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        over.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    answer = await get(transport, "http://shop.test/", QUICK)
+    over.set()
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.DNS
+    assert answer.message == "no answer from the resolver for shop.test within 0.2 s"
