@@ -62,6 +62,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "not_modified": [head('ETag: "a"', "Content-Length: 6000", GZIP, status="304 Not Modified")],
     "early_hints": [head("Link: </a.css>", status="103 Early Hints"), answer(TEXT)],
     "short_length": [head("Content-Length: 5") + b"whole and more"],
+    "whole_then_reset": [answer(TEXT), Step.RESET],
+    "chunks_then_reset": [head(CHUNKED), b"%x\r\n%b\r\n0\r\n\r\n" % (len(TEXT), TEXT), Step.RESET],
     "cut_before_head": [],
     "cut_within_head": [b"HTTP/1.1 200 OK\r\nContent-Ty"],
     "cut_within_body": [head("Content-Length: 6000"), TEXT[:50]],

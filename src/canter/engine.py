@@ -166,8 +166,7 @@ class Engine:
             if turn is None:
                 await self._rest()
                 continue
-            if min(self._frontier.ready_at(), self._frontier.widen_at()) <= self._loop.time():
-                self._wake()
+            self._arm()
             if turn.verdict is not None:
                 self._end_unasked(turn, turn.verdict)
                 await asyncio.sleep(0)
@@ -203,15 +202,22 @@ class Engine:
             self._spawn()
 
     def _arm(self) -> None:
-        """Wake a fetcher when the next host is ready or the store may have more."""
+        """Wake a fetcher when the next host is ready or the store may have more; now if one is."""
         at = min(self._frontier.ready_at(), self._frontier.widen_at())
+        now = self._loop.time()
         if self._timer:
-            if self._loop.time() < self._timer_at <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
         self._timer, self._timer_at = None, at
-        if at < math.inf:
-            self._timer = self._loop.call_at(at, self._wake)
+        if at <= now:
+            self._wake()
+        elif at < math.inf:
+            self._timer = self._loop.call_at(at, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._wake()
 
     def _check_over(self) -> None:
         if self._over.done() or not self._fed or self.in_flight or not self._writer.crawl:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from canter.pace import HostPace, OpenPace, Sample
@@ -28,7 +28,7 @@ class Run:
         return sum(1 for at, found in self.statuses if found == status and at >= since)
 
     def gaps(self) -> list[float]:
-        return [after - before for before, after in pairwise(self.sends)]
+        return [after - before for before, after in itertools.pairwise(self.sends)]
 
 
 def drive(pace: HostPace | OpenPace, host: Host, seconds: float, start: float = 0.0) -> Run:
@@ -94,6 +94,12 @@ def connections(limit: int) -> Host:
 def noisy(share: float, status: int) -> Host:
     draw = random.Random(7).random
     return lambda now, in_flight: (0.08, status, None) if draw() < share else GOOD
+
+
+def every(nth: int, status: int) -> Host:
+    """Each `nth` request fails: never two in a row."""
+    number = itertools.count(1)
+    return lambda now, in_flight: (0.08, status, None) if next(number) % nth == 0 else GOOD
 
 
 def pace_of(**options: Any) -> HostPace:

@@ -14,6 +14,7 @@ from tests.unit.simulated_hosts import (
     bucket,
     connections,
     drive,
+    every,
     noisy,
     pace_of,
     window,
@@ -181,7 +182,7 @@ def test_random_503s_are_told_from_a_limit() -> None:
     assert run.count(200) >= 0.5 * 20 * 600 * 0.88
 
 
-@pytest.mark.parametrize("limit", [bucket(4, 4, status=503), noisy(0.5, 503), noisy(1.0, 503)])
+@pytest.mark.parametrize("limit", [bucket(4, 4, status=503), every(3, 503), noisy(1.0, 503)])
 def test_noise_that_swells_is_a_limit_again(limit: Host) -> None:
     """A host once taken for noisy is slowed all the same when it begins to mean its 503s."""
     noise, pace = noisy(0.12, 503), pace_of(max_rate=20.0)

@@ -48,6 +48,8 @@ WHOLE = [
     "long_header",
     "many_headers",
     "keep",
+    "whole_then_reset",
+    "chunks_then_reset",
 ]
 
 

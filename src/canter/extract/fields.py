@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import jmespath
+from jmespath.parser import ParsedResult
 
 from canter.extract.html import check_selector
 from canter.extract.page import Page, parse_json
@@ -146,7 +147,8 @@ class FieldReader:
 
     def _candidates(self, reading: Reading) -> Iterator[Iterable[Any]]:
         """Rule by rule, what it gives before it is narrowed to a text or number."""
-        if self._expression is None:
+        expression = self._expression
+        if expression is None:
             tree = reading.page.tree
             for selector in self._css:
                 if self._index == 0 and not self.field.many:
@@ -155,18 +157,14 @@ class FieldReader:
                     yield self._chosen(tree.all(selector, self._attr))
         elif not self._css:
             for document in reading.documents():
-                yield self._chosen(self._searched(document))
+                yield self._chosen(_searched(expression, document))
         else:
             for selector in self._css:
                 scripts = reading.scripts(selector)
                 for documents in scripts if self.field.index is None else self._chosen(scripts):
                     for document in documents:
-                        found = self._searched(document)
+                        found = _searched(expression, document)
                         yield found if self.field.many else found[:1]
-
-    def _searched(self, document: Any) -> list[Any]:
-        result = self._expression.search(document) if self._expression is not None else None
-        return result if isinstance(result, list) else [result]
 
     def _chosen(self, items: list[T]) -> list[T]:
         if self.field.many:
@@ -190,6 +188,11 @@ class FieldReader:
                 unmatched.append(text)
             return ""
         return collapse((match[1] if self._pattern.groups else match[0]) or "")
+
+
+def _searched(expression: ParsedResult, document: Any) -> list[Any]:
+    result = expression.search(document)
+    return result if isinstance(result, list) else [result]
 
 
 def _short(item: object) -> str:

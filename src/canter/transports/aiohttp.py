@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from canter.model import Fault, FaultKind, Request, Response
@@ -74,7 +75,10 @@ class AiohttpTransport:
         )
 
     async def send(self, request: Request) -> Response | Fault:
-        """The whole answer, or why there is none. Raises nothing but `asyncio.CancelledError`."""
+        """The whole answer, or why there is none. Raises RuntimeError once the transport is closed.
+
+        `latency` does not count the making of a connection; neither time counts waits for the budget.
+        """
         return await _Exchange(self, request).run()
 
     async def close(self) -> None:
@@ -309,7 +313,10 @@ class _Answer(aiohttp.ClientResponse):
             raise
 
     def was_reset(self) -> bool:
-        """The connection ended by an error, which for aiohttp ends a body without a length as well."""
+        """A body that only the end of its connection ends was ended by an error, whole for aiohttp."""
+        framed = self.content_length is not None or "chunked" in self.headers.get("Transfer-Encoding", "")
+        if framed or self.content is EMPTY_PAYLOAD:
+            return False
         return isinstance(self._peer.exception(), aiohttp.ClientOSError)
 
     def pause(self) -> None:

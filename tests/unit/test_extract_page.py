@@ -1,0 +1,131 @@
+"""A page's bytes: which encoding reads them, whether they are text at all, and what JSON forgives."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from canter.extract import Page, is_text
+from canter.extract.charset import charset_of
+from canter.extract.page import parse_json
+
+CHARSETS = [
+    (b"\xef\xbb\xbfabc", "text/html; charset=latin1", "utf-8"),
+    (b"\xff\xfea\0", None, "utf-16-le"),
+    (b"\xfe\xff\0a", None, "utf-16-be"),
+    (b"", "text/html; charset=UTF-8", "utf-8"),
+    (b"", 'text/html; charset="ISO-8859-1"', "cp1252"),
+    (b"", "text/html;charset=gb2312", "gb18030"),
+    (b"", "text/html; charset=Shift_JIS", "cp932"),
+    (b"", "text/html; charset=utf-16", "utf-16-le"),
+    (b'<meta charset="iso-8859-2">', "text/html", "iso8859-2"),
+    (b"<META http-equiv=Content-Type content='text/html; charset=windows-1251'>", None, "cp1251"),
+    (b'<meta charset="iso-8859-2">', "text/html; charset=utf-8", "utf-8"),
+    (b'<meta charset="utf-16">', None, "utf-8"),
+    (b'<!-- <meta charset="iso-8859-2"> --><p>', None, "utf-8"),
+    (b" " * 1024 + b'<meta charset="iso-8859-2">', None, "utf-8"),
+    (b'<meta charset="no-such">caf\xc3\xa9', None, "utf-8"),
+    (b"caf\xe9", "text/html; charset=base64", "cp1252"),
+    (b"caf\xe9", "text/html; charset=utf-7", "cp1252"),
+    (b"caf\xe9", "text/html; charset=\0", "cp1252"),
+    (b"", None, "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("body", "content_type", "codec"), CHARSETS)
+def test_charset(body: bytes, content_type: str | None, codec: str) -> None:
+    """Byte-order mark, header, meta in the first 1,024 bytes, then what fits; labels as in browsers."""
+    assert charset_of(body, content_type) == codec
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252", "gb18030", "cp932"])
+def test_text_tree_and_json_agree_on_the_encoding(codec: str) -> None:
+    """A page reads the same as text, through selectors and as JSON; the byte-order mark is no text."""
+    text = "価é" if codec != "cp1252" else "é"
+    text = text.replace("é", "") if codec == "cp932" else text
+    headers = {"content-TYPE": f"text/html; charset={codec.removesuffix('-sig')}"}
+    page = Page("", 200, headers, f"<title>{text}</title>".encode(codec))
+    assert page.text == f"<title>{text}</title>"
+    assert page.css("title") == [text]
+    assert Page("", 200, headers, f'{{"a": "{text}"}}'.encode(codec)).json() == {"a": text}
+
+
+def test_wrong_bytes_are_replaced_not_fatal() -> None:
+    """A page that is not what it says reads as U+FFFD there."""
+    page = Page("", 200, {"Content-Type": "text/html; charset=utf-8"}, b"<title>a\xffb</title>")
+    assert page.css("title") == ["a\ufffdb"]
+    assert "\ufffd" in page.text
+
+
+def test_a_bad_selector_of_ones_own_is_a_value_error() -> None:
+    """`page.css` and `page.json` say ValueError for what cannot be read."""
+    with pytest.raises(ValueError, match="CSS selector"):
+        Page("", 200, {}, b"<p>").css("p[")
+    with pytest.raises(ValueError, match="line 1"):
+        Page("", 200, {}, b"<p>").json()
+
+
+def test_json_forgives_what_pages_do() -> None:
+    """Control characters, lone surrogates and large integers are read; no depth breaks the reader."""
+    assert parse_json(b'{"a": "x\ny", "b": 123456789012345678901234567890}') == {
+        "a": "x\ny",
+        "b": 123456789012345678901234567890,
+    }
+    assert parse_json(b'"\\ud800"') == "\ud800"
+    with pytest.raises(ValueError, match="deep"):
+        parse_json(b"[" * 1_000_000 + b"]" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/html; charset=utf-8", b"<p>", True),
+        ("TEXT/HTML", b"", True),
+        ("application/json", b"{}", True),
+        ("application/vnd.api+json", b"{}", True),
+        ("application/xhtml+xml", b"<p>", True),
+        ("text/plain", b"abc", True),
+        (None, b"<p>caf\xc3\xa9", True),
+        ("", b"\xff\xfe<\0p\0", True),
+        ("application/octet-stream", b"<html>", True),
+        ("application/octet-stream", b"\0\1\2", False),
+        (None, b"\x89PNG\r\n\x1a\n", False),
+        ("text/html", b"%PDF-1.7", False),
+        ("text/html", b"\xff\xd8\xff\xe0", False),
+        ("application/pdf", b"<p>", False),
+        ("image/png", b"", False),
+        ("image/svg+xml", b"<svg>", False),
+        ("video/mp4", b"", False),
+        ("application/vnd.ms-excel", b"a", False),
+        (None, b"a\0b", False),
+    ],
+)
+def test_is_text(content_type: str | None, body: bytes, text: bool) -> None:
+    """Images, PDFs and other binaries are no pages, by type or by their first bytes."""
+    assert is_text(content_type, body) is text
+
+
+BOMB = """
+import resource, sys
+from canter.extract import Extractor, Page
+from canter.sites import Site
+extractor = Extractor(Site("a", fields={"t": "h1"}))
+resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+body = b"".join(b"<font x=%d><p>" % i for i in range(4000))
+try:
+    extractor.read(Page("", 200, {}, body))
+except MemoryError as error:
+    print("MemoryError:", error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_AS"), reason="no limit of the address space here")
+def test_a_page_that_does_not_fit_in_memory_is_a_memory_error() -> None:
+    """A small page can ask for gigabytes of tree; under a limit that is a MemoryError."""
+    done = subprocess.run(
+        [sys.executable, "-c", BOMB], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "MemoryError: the parse of the page does not fit in memory\n"
