@@ -32,6 +32,7 @@ from canter.writer import Writer
 REMEMBER = 60.0  # seconds between notes of what the paces learned
 _MAX_ROBOTS_HOPS = 5  # RFC 9309, section 2.3.1.2
 _REJECTIONS = (429, 503)
+_NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
 
@@ -243,7 +244,10 @@ class Engine:
             if not self.in_flight:
                 self._quiet.set()
         now = self._loop.time()
-        host.pace.on_response(now, self._sample(answer, sent_at, now))
+        if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
+            host.pace.on_drop(now)  # the host never saw the request
+        else:
+            host.pace.on_response(now, self._sample(answer, sent_at, now))
         self._observe(host, answer)
         if isinstance(job, RobotsJob):
             self._robots_answered(host, job, answer, now)

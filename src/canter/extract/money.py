@@ -12,6 +12,8 @@ from canter.model import Money
 
 _WINDOW = 200  # characters; price-parser's time grows with the square of what it is given
 
+_PROSE = 60  # characters; a number in a longer text that names no currency is no price
+
 _ISO = (
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
     "CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ "
@@ -96,13 +98,14 @@ def read_money(text: str, mark: str | None, currency: str | None, locale: str | 
     """The first amount of a text, the one beside a currency where one is named.
 
     `mark`: the locale's decimal mark. `currency`: what an amount without one is in; it also says which
-    dollar a bare `$` is, else the locale's region does, else it is read as USD.
+    dollar a bare `$` is, else the locale's region does, else it is read as USD. A number in prose, in a
+    telephone number or in a date is no amount where no currency is named.
     """
     if text.strip(" .!").lower() == "free":
         return {"amount": "0", "currency": currency}
     text = _PARTED.sub(r"\1\2", text)
     window, negative, named = _window(text)
-    if not named and _PHONE_OR_DATE.search(text):
+    if not named and (len(text) > _PROSE or _PHONE_OR_DATE.search(text)):
         return None
     amount = _amount(window.replace("’", "'"), mark)
     if amount is None:

@@ -12,6 +12,7 @@ import orjson
 
 from canter.extract.charset import charset_of, decode, strip_bom
 from canter.extract.html import Tree
+from canter.extract.values import collapse
 
 _BIG_INTEGER = re.compile(rb"\d{20}")  # beyond 64 bits, which orjson would round
 
@@ -57,7 +58,7 @@ class Page:
 
     def css(self, selector: str) -> list[str]:
         """Texts of all elements that match, white space collapsed. Raises ValueError for a bad selector."""
-        return [" ".join((text or "").split()) for text in self.tree.all(selector)]
+        return [collapse(text or "") for text in self.tree.all(selector)]
 
     def json(self) -> Any:
         """The content as JSON. Raises ValueError where it is none."""

@@ -22,6 +22,7 @@ from canter.extract.numbers import (
 from canter.model import Value
 
 MAX_TEXT = 10_000  # characters of a text that a pattern or a type other than text looks at
+_SPACE = re.compile("[ \\t\\n\\r\\f\\v\\xa0]+")
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 
@@ -38,17 +39,21 @@ _POINT = "en-US"  # how numbers of JSON are written
 
 
 def collapse(text: str) -> str:
-    """White space collapsed, NUL dropped, lone surrogates replaced: always fit for UTF-8. "" is missing."""
-    if not text.isascii():
-        text = _NOT_TEXT.sub("\ufffd", text)
-    return " ".join(text.replace("\0", "").split())
+    """White space collapsed, NUL dropped, lone surrogates replaced: always fit for UTF-8. "" is missing.
+
+    White space is that of HTML and the no-break space; a thin space within a text is typography and stays.
+    """
+    text = text.replace("\0", "")
+    if text.isascii():
+        return " ".join(text.split())
+    return _SPACE.sub(" ", _NOT_TEXT.sub("\ufffd", text)).strip()
 
 
 def convert(kind: str, text: str, hints: Hints = NO_HINTS) -> Value:
     """The value of a collapsed text as `kind`, one of the site file's types; None where it does not fit."""
     if kind == "text":
         return text or None
-    return _KINDS[kind](text[:MAX_TEXT], hints)
+    return _KINDS[kind](" ".join(text[:MAX_TEXT].split()), hints)
 
 
 def convert_number(kind: str, value: float, hints: Hints = NO_HINTS) -> Value:

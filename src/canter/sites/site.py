@@ -111,6 +111,9 @@ class Field(_Model):
     currency: str | None = None
     required: bool = True
 
+    def __init__(self, **rules: Any) -> None:
+        super().__init__(**rules)
+
     @property
     def from_parse(self) -> bool:
         """Whether only the site's `parse` function can give this field."""
