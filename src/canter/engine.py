@@ -17,11 +17,22 @@ from functools import partial
 
 from canter.extract import Page, is_text
 from canter.frontier import Frontier, Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import ErrorType, Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
+from canter.model import (
+    ErrorType,
+    Fault,
+    FaultKind,
+    Limits,
+    Outcome,
+    Request,
+    Response,
+    Task,
+    Verdict,
+    request_id,
+)
 from canter.pace import Sample
 from canter.policy import Policy
 from canter.protocols import Batch, HostNote, Observer, Transport, Visit, Work
-from canter.records import End, judge, request_id, validators, visit_of
+from canter.records import End, judge, validators, visit_of
 from canter.rules.classify import classify, retry_after
 from canter.rules.redirects import Redirect, follow
 from canter.rules.robots import MAX_ROBOTS

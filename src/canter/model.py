@@ -191,6 +191,18 @@ class Record:
     source: dict[str, str]
     fields: Fields
 
+    @classmethod
+    def of_bad_line(
+        cls, crawl: int, text: str, error: str, line: int | None, columns: dict[str, str] | None, at: str
+    ) -> Record:
+        """The record of a source line that is no URL; `at`: ISO 8601."""
+        return cls(
+            url=text, final_url=None, redirects=[], site=None, host=None, crawl=crawl, request_id=None,
+            fetched_at=at, status=None, outcome=Outcome.FAILED.value, error_type=ErrorType.MALFORMED.value,
+            error=error, attempts=0, response_time=None, from_cache=False, changed=None, previous={},
+            missing=[], line=line, source=columns or {}, fields={},
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-able keys in the contract's order."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -202,3 +214,8 @@ RECORD_KEYS: tuple[str, ...] = tuple(Record.__slots__)
 def utc_iso(seconds: float) -> str:
     """UTC seconds as ISO 8601 with milliseconds and a Z."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def request_id(crawl: int, number: int) -> str:
+    """The id that a record and its log lines share: the crawl and the number of the request, in hex."""
+    return f"{crawl:x}-{number:x}"

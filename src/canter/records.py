@@ -121,8 +121,3 @@ def validators(task: Task, site: Site | None) -> dict[str, str]:
     if page.modified:
         asked["If-Modified-Since"] = page.modified
     return asked
-
-
-def request_id(crawl: int, number: int) -> str:
-    """The id that a record and its log lines share: the crawl and the number of the request, in hex."""
-    return f"{crawl:x}-{number:x}"

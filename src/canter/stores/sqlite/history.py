@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from canter.model import Record, utc_iso
+from canter.model import Record, request_id, utc_iso
 from canter.rules.change import difference
 from canter.stores.sqlite.schema import connect, reading
 
@@ -96,14 +96,4 @@ def _record(crawl: int, row: tuple[Any, ...], declared: Declared) -> Record:
 
 def _bad_record(crawl: int, row: tuple[Any, ...]) -> Record:
     url, error, line, at, info = row
-    return Record(
-        url=url, final_url=None, redirects=[], site=None, host=None, crawl=crawl, request_id=None,
-        fetched_at=utc_iso(at), status=None, outcome="failed", error_type="malformed", error=error,
-        attempts=0, response_time=None, from_cache=False, changed=None, previous={}, missing=[], line=line,
-        source=orjson.loads(info) if info else {}, fields={},
-    )  # fmt: skip
-
-
-def request_id(crawl: int, number: int) -> str:
-    """The id that a record and its log lines share: the crawl and the number of the request, in hex."""
-    return f"{crawl:x}-{number:x}"
+    return Record.of_bad_line(crawl, url, error, line, orjson.loads(info) if info else None, utc_iso(at))

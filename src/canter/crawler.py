@@ -1,0 +1,221 @@
+"""The library: assembly of store, transport, policy and engine in the caller's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from canter.config import Settings, resolve
+from canter.engine import Engine
+from canter.errors import CanterError
+from canter.extract import Page
+from canter.feed import sort_rows
+from canter.model import Record, utc_iso
+from canter.observe import Log, RunObserver
+from canter.policy import Policy
+from canter.protocols import Visit
+from canter.sites import Site, SiteBook
+from canter.sources import Row
+from canter.stores.sqlite import BadRow, RunLock, SqliteCrawls, SqliteIngest, SqliteWork
+from canter.stores.sqlite.schema import connect
+from canter.transports.aiohttp import AiohttpTransport
+
+_APPEND = 1_000  # URLs taken from the iterable before they are appended to the store
+_PATIENCE = 0.2  # seconds that fewer wait for more
+_AHEAD = 1_000  # records that may wait for the caller; then the crawl waits too
+
+Urls = Iterable[str] | AsyncIterable[str]
+_Records = asyncio.Queue[Record | None]
+
+
+class Crawler:
+    """Fetches pages politely and keeps their records in a store.
+
+        async with Crawler(sites=[site], store="prices.db") as crawler:
+            async for record in crawler.crawl(urls):
+                ...
+
+    `settings` are those of `canter run` (`max_rate=5`, `allow_network=["127.0.0.0/8"]`, ...); the
+    environment is not read. Raises ConfigError for settings and sites that cannot be used, StoreError for
+    a store that cannot be opened or that another run holds.
+    """
+
+    def __init__(self, sites: Sequence[Site], store: str | Path = "canter.db", **settings: Any) -> None:
+        unknown = settings.keys() - Settings.model_fields.keys() | settings.keys() & {"store", "explicit"}
+        if unknown:
+            raise TypeError(f"Crawler has no setting {min(unknown)!r}")
+        self._settings = resolve(settings, {}, {})
+        self._policy = Policy(self._settings, SiteBook(sites))
+        for site in sites:
+            self._policy.extractor(site)
+        self._path = Path(store)
+        self._lock: RunLock | None = None
+        self._crawls: SqliteCrawls | None = None
+        self._work: SqliteWork | None = None
+        self._engine: Engine | None = None
+        self._crawling = False
+
+    async def __aenter__(self) -> Crawler:
+        self._lock = RunLock(self._path)
+        try:
+            self._crawls = SqliteCrawls(self._path, create=True)
+            self._work = SqliteWork(self._path, self._policy.shard_of, owner="library")
+        except CanterError:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._stop_engine()
+        for part in (self._work, self._crawls):
+            if part:
+                part.close()
+        if self._lock:
+            self._lock.release()
+        self._work = self._crawls = self._lock = None
+
+    async def crawl(self, urls: Urls) -> AsyncIterator[Record]:
+        """Refresh every URL, one new crawl; yields each record once it is safe in the store.
+
+        A page that fails is a record, never an exception. One crawl at a time. Leaving the loop early
+        stops the crawl; what ended is kept.
+        """
+        work, crawls = self._opened()
+        if self._crawling:
+            raise RuntimeError("this Crawler is in a crawl already; finish that first")
+        self._crawling = True
+        try:
+            await self._stop_engine()
+            crawl = crawls.begin(["library"], ["library"])
+            crawls.declare(crawl, {site.name: site.declared for site in self._policy.book.sites})
+            records: _Records = asyncio.Queue(_AHEAD)
+
+            async def deliver(visits: list[Visit]) -> None:
+                for visit in visits:
+                    await records.put(visit.record)
+
+            engine = self._new_engine(work, deliver, crawl)
+            engine.start(crawl, crawls.get(crawl).started)
+            running = asyncio.create_task(self._run(engine, crawl, urls, records))
+            try:
+                while (record := await records.get()) is not None:
+                    yield record
+                await running
+                crawls.end(crawl, "finished")
+            finally:
+                if not running.done():
+                    running.cancel()
+                    crawls.end(crawl, "stopped")
+                await asyncio.gather(running, return_exceptions=True)
+        finally:
+            await self._stop_engine()
+            self._crawling = False
+
+    async def _run(
+        self, engine: Engine, crawl: int, urls: Urls, records: asyncio.Queue[Record | None]
+    ) -> None:
+        """Feed the URLs in and wait until all are done; the last thing in the queue is None."""
+        feeding = asyncio.create_task(self._feed(crawl, urls, records))
+        feeding.add_done_callback(lambda _: engine.fed())
+        try:
+            await engine.over()
+            await feeding
+        finally:
+            feeding.cancel()
+            while True:
+                try:
+                    records.put_nowait(None)
+                    break
+                except asyncio.QueueFull:
+                    await asyncio.sleep(0)
+
+    async def _feed(self, crawl: int, urls: Urls, records: _Records) -> None:
+        connection = connect(self._path, create=False)
+        try:
+            ingest = SqliteIngest(connection, self._path, crawl, self._policy.shard_of)
+            async for rows in _chunks(urls):
+                good, bad = sort_rows(rows)
+                await asyncio.to_thread(_append, ingest, good, bad)
+                for row in bad:
+                    await records.put(_bad_record(crawl, row))
+        finally:
+            connection.close()
+
+    async def fetch(self, url: str) -> Page:
+        """One page: content, status, headers, response_time, error. Same pace, same rules; kept nowhere.
+
+        Never raises for what a site does: `error` says why there is no good page.
+        """
+        work, _ = self._opened()
+        if self._engine is None:
+            self._engine = self._new_engine(work, None, 0)
+            self._engine.start()
+        return await self._engine.fetch(url)
+
+    def _opened(self) -> tuple[SqliteWork, SqliteCrawls]:
+        if self._work is None or self._crawls is None:
+            raise RuntimeError("use the Crawler in `async with`")
+        return self._work, self._crawls
+
+    def _new_engine(self, work: SqliteWork, deliver: Any, crawl: int) -> Engine:
+        settings = self._settings
+        transport = AiohttpTransport(
+            user_agent=settings.user_agent,
+            allow_networks=settings.allow_network,
+            body_budget=settings.body_budget,
+        )
+        observer = RunObserver(Log(settings.log_level, settings.log_format, crawl=crawl))
+        offset = time.time() - asyncio.get_running_loop().time()
+        self._engine = Engine(
+            work, transport, self._policy, observer, offset=offset, first_number=work.epoch << 32,
+            deliver=deliver,
+        )  # fmt: skip
+        return self._engine
+
+    async def _stop_engine(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine:
+            await engine.close()
+
+
+def _append(ingest: SqliteIngest, good: Any, bad: Sequence[BadRow]) -> None:
+    ingest.append(0, good, bad, None, done=False)
+    ingest.load(everything=True)
+
+
+def _bad_record(crawl: int, row: BadRow) -> Record:
+    return Record.of_bad_line(crawl, row.url, row.error, row.line, row.columns, utc_iso(time.time()))
+
+
+async def _chunks(urls: Urls) -> AsyncIterator[list[Row]]:
+    """URLs in runs: as many as come within a moment."""
+    line = 0
+    rows: list[Row] = []
+    deadline = time.monotonic() + _PATIENCE
+    async for url in _each(urls):
+        line += 1
+        error = None if isinstance(url, str) else f"expected a text, not {type(url).__name__}"
+        rows.append(Row(line, url if isinstance(url, str) else repr(url), None, error))
+        if len(rows) >= _APPEND or time.monotonic() >= deadline:
+            yield rows
+            rows, deadline = [], time.monotonic() + _PATIENCE
+    if rows:
+        yield rows
+
+
+async def _each(urls: Urls) -> AsyncIterator[str]:
+    if isinstance(urls, AsyncIterable):
+        async for url in urls:
+            yield url
+    else:
+        for url in urls:
+            yield url
