@@ -27,6 +27,7 @@ CHARSETS = [
     (b'<meta charset="utf-16">', None, "utf-8"),
     (b'<!-- <meta charset="iso-8859-2"> --><p>', None, "utf-8"),
     (b" " * 1024 + b'<meta charset="iso-8859-2">', None, "utf-8"),
+    (b" " * 1024 + b'<meta charset="iso-8859-2">\xb3', None, "iso8859-2"),
     (b'<meta charset="no-such">caf\xc3\xa9', None, "utf-8"),
     (b"caf\xe9", "text/html; charset=base64", "cp1252"),
     (b"caf\xe9", "text/html; charset=utf-7", "cp1252"),
@@ -37,7 +38,7 @@ CHARSETS = [
 
 @pytest.mark.parametrize(("body", "content_type", "codec"), CHARSETS)
 def test_charset(body: bytes, content_type: str | None, codec: str) -> None:
-    """Byte-order mark, header, meta in the first 1,024 bytes, then what fits; labels as in browsers."""
+    """Byte-order mark, header, meta in the first 1,024 bytes, UTF-8 that fits, a later meta; as in browsers."""
     assert charset_of(body, content_type) == codec
 
 

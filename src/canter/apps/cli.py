@@ -181,6 +181,8 @@ def run(
     settings, site_file = _settings(given, sites)
     if only is None and crawl is not None:
         raise typer.BadParameter("--crawl goes with --only failed")
+    if only and sources:
+        raise typer.BadParameter("--only failed takes its URLs from a crawl; leave the sources out")
     where = _store_path(settings.store)
     order = Order(
         sources=sources or [], settings=settings, sites=site_file.sites if site_file else (), store=where,
@@ -334,6 +336,20 @@ def hosts(
     if not known:
         raise ConfigError(f"{path}: nothing has been learned about {host}; `canter hosts` lists the others")
     say(f"forgot {host}")
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    pages: Annotated[int, typer.Option(min=1, max=10_000, help="Pages of each shop.")] = 110,
+) -> None:
+    """See it work on a small local market of shops that hide their limits; about a minute and a half.
+
+    Example: canter demo --pages 40
+    """
+    from canter.apps.demo import demo as run_demo  # its web servers load on use
+
+    raise typer.Exit(run_demo(pages, **context.obj))
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from canter.apps.policies import Failure, TokenBucket, failure
 from canter.apps.shops import SHOPS, Product, Shop, repriced
 from canter.errors import CanterError
 from canter.model import Fields, Outcome
+from canter.run.signals import held
 
 _FIRST_ADDRESS = 11  # 127.0.0.11 is the first shop's
 _REPLY_WITHIN = 30.0  # seconds
@@ -245,7 +246,6 @@ def serve(pipe: Connection, pages_per_shop: int = 200, seed: int = 1) -> None:
     Sends a `MarketMap` when the shops are open; answers "next_day" and "stats" with the market's
     stats and "expected" with a dict of URL to `Expected`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it closes the pipe
     asyncio.run(_serve(pipe, Market(pages_per_shop, seed)))
 
 
@@ -288,7 +288,8 @@ class MarketProcess:
         context = get_context("spawn")
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=serve, args=(far, pages_per_shop, seed), name="market")
-        self._process.start()
+        with held(signal.SIGINT):  # Ctrl-C is the parent's; it closes the pipe
+            self._process.start()
         far.close()
         self.map: MarketMap = self._receive()
 

@@ -1,4 +1,4 @@
-"""Bytes to text: byte-order mark, HTTP header, `<meta>`, then UTF-8 where valid, else windows-1252."""
+"""Bytes to text: byte-order mark, header, early `<meta>`, UTF-8 where valid, late `<meta>`, windows-1252."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import lru_cache
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_FAR = 256 * 1024  # bytes; browsers too heed a `<meta>` that comes after its first 1024
 _META = re.compile(rb"""<meta[\s/][^>]*?charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
 
 # Labels that WHATWG reads as a larger encoding than their name says.
@@ -55,17 +56,21 @@ def charset_of(body: bytes, content_type: str | None) -> str:
     match = _HEADER.search(content_type[:1024]) if content_type else None
     declared = _codec(match[1]) if match else None
     if declared is None:
-        meta = _META.search(_COMMENT.sub(b"", body[:1024]))
-        declared = _codec(meta[1].decode("latin-1")) if meta else None
-        if declared in ("utf-16-le", "utf-16-be"):
-            declared = "utf-8"  # a declaration that could be read is none in UTF-16
+        declared = _declared_in(body[:1024])
     if declared is not None:
         return declared
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
-        return "cp1252"
+        return _declared_in(body[:_FAR]) or "cp1252"
     return "utf-8"
+
+
+def _declared_in(head: bytes) -> str | None:
+    """The codec that the first `<meta>` with a charset names."""
+    meta = _META.search(_COMMENT.sub(b"", head))
+    codec = _codec(meta[1].decode("latin-1")) if meta else None
+    return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec  # it could be read, so it is no UTF-16
 
 
 def decode(body: bytes, codec: str) -> str:

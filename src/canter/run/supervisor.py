@@ -20,6 +20,7 @@ from canter.errors import CanterError, ConfigError
 from canter.feed import Feed
 from canter.policy import Policy
 from canter.run import worker
+from canter.run.signals import held
 from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
@@ -212,7 +213,8 @@ class Supervisor:
             order.store, crawl.id, crawl.started, order.settings, order.sites, tuple(sys.path)
         )
         process = context.Process(target=worker.main, args=(theirs, assignment), name="canter-worker")
-        process.start()
+        with held(signal.SIGINT, signal.SIGTERM):
+            process.start()
         theirs.close()
         return pipe, process
 
@@ -290,7 +292,5 @@ def check_order(order: Order) -> None:
     """Refuse what contradicts itself. Raises ConfigError."""
     if not order.sources and order.only_failed_of is None and order.resume is None:
         raise ConfigError("no source: name a file of URLs, or - for standard input")
-    if order.only_failed_of is not None and order.sources:
-        raise ConfigError("--only failed takes its URLs from --crawl; leave the sources out")
     if not order.sites:
         raise ConfigError("the site file has no sites; add [sites.NAME] with hosts and fields")

@@ -1,0 +1,1 @@
+"""The project's benchmarks: `python -m bench.speed`, `python -m bench.ingest`. Loopback only."""

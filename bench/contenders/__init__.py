@@ -1,0 +1,1 @@
+"""Programs that fetch the same pages and store the same fields as Canter, for comparison."""

@@ -1,0 +1,154 @@
+"""nginx on loopback, in the foreground, on a free port; and the site files that its pages need."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+READY = 10.0  # seconds that nginx may take to listen
+
+_CONFIG = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    types {{ text/html html; text/plain txt; }}
+    default_type text/html;
+    charset off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000;
+    open_file_cache max=4096 inactive=1h;
+    log_format seen '$server_addr $status $request_uri';
+{http}
+    server {{
+{listen}
+        access_log {log};
+        root {root};
+{server}
+    }}
+}}
+"""
+
+
+def nginx_path() -> str | None:
+    """The nginx binary; Debian keeps it where a user's PATH does not look."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+def need_nginx() -> None:
+    """Skip the test where nginx is missing; on the project's CI that is a failure."""
+    if nginx_path() is None:
+        reason = "nginx is missing: install the Debian package nginx-light"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Nginx:
+    """A running nginx. `origin(address)` begins its URLs; `seen()` is what its access log holds."""
+
+    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
+        self._folder = folder
+        self.port = port
+        self.process = process
+
+    def origin(self, address: str) -> str:
+        """Scheme, address and port."""
+        return f"http://{address}:{self.port}"
+
+    def seen(self) -> list[tuple[str, int, str]]:
+        """Address asked, status given and path of every request so far."""
+        lines = (self._folder / "access.log").read_text().splitlines()
+        return [(address, int(status), path) for address, status, path in (line.split(" ") for line in lines)]
+
+
+@contextmanager
+def nginx(
+    folder: Path,
+    root: str,
+    addresses: Iterable[str] = ("127.0.0.1",),
+    *,
+    http: str = "",
+    server: str = "",
+    log: bool = True,
+    command: Sequence[str] = (),
+) -> Iterator[Nginx]:
+    """nginx serving `root` (it may hold nginx variables) on `addresses`; ended by its process id.
+
+    `http` and `server` are directives for those blocks; `command` goes before nginx (taskset).
+    """
+    binary = nginx_path()
+    assert binary is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    (folder / "nginx.conf").write_text(
+        _CONFIG.format(
+            folder=folder, root=root, http=http, server=server,
+            log=f"{folder}/access.log seen" if log else "off",
+            listen="\n".join(f"        listen {address}:{port} backlog=4096;" for address in addresses),
+        )
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [*command, binary, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _await_listening(process, port, next(iter(addresses)), folder / "error.log")
+        yield Nginx(folder, port, process)
+    finally:
+        process.terminate()
+        process.wait(READY)
+
+
+def _await_listening(process: subprocess.Popen[bytes], port: int, address: str, log: Path) -> None:
+    deadline = time.monotonic() + READY
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((address, port), timeout=READY).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
+    raise RuntimeError(f"nginx does not listen: {log.read_text() if log.exists() else process.returncode}")
+
+
+def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """TOML of tables by dotted name; values are texts, numbers, booleans, lists, or tables of them."""
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    )
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
