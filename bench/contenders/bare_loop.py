@@ -65,7 +65,7 @@ async def fetch_on(session: aiohttp.ClientSession, urls: Iterator[str], table: T
         async with session.get(yarl.URL(url, encoded=True), allow_redirects=False) as answer:
             body = await answer.read()
             if answer.headers.get("Content-Encoding") == "gzip":
-                body = igzip.decompress(body)
+                body = igzip.decompress(body)  # type: ignore[no-untyped-call]
             table.add(url, answer.status, read(body))
 
 

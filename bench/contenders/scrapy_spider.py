@@ -31,14 +31,15 @@ SETTINGS = {
 }
 
 
-class Pages(scrapy.Spider):
+class Pages(scrapy.Spider):  # type: ignore[misc, unused-ignore]  # Any where Scrapy is not installed
     """Reads the four fields of each page."""
 
     name = "pages"
+    urls: list[str]
 
     async def start(self) -> AsyncIterator[scrapy.Request]:
-        """A request a line of the file."""
-        for url in Path(self.urls).read_text().split():
+        """A request a URL."""
+        for url in self.urls:
             yield scrapy.Request(url)
 
     def parse(self, response: Any) -> Any:
@@ -54,7 +55,7 @@ class Pages(scrapy.Spider):
 def main(urls: str, output: str) -> None:
     """Fetch the pages of the file `urls`; write JSON lines."""
     process = CrawlerProcess(SETTINGS | {"FEEDS": {output: {"format": "jsonlines"}}})
-    process.crawl(Pages, urls=urls)
+    process.crawl(Pages, urls=Path(urls).read_text().split())
     process.start()
 
 

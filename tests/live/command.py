@@ -46,7 +46,7 @@ class Command:
         )  # fmt: skip
 
     def crawl(self, *arguments: str, **more: Any) -> dict[str, Any]:
-        """`canter run ARGUMENTS --json` on loopback, pace off; the summary. The exit status must be 0 or 3."""
+        """`canter run ARGUMENTS --json` on loopback, pace off; its summary. It must exit 0 or 3."""
         done = self.run("run", *arguments, *LOCAL, "--json", **more)
         assert done.returncode in (0, 3), done.stderr.decode()
         summary: dict[str, Any] = json.loads(done.stdout)

@@ -10,7 +10,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,14 +28,14 @@ from canter.run.supervisor import Order, Supervisor
 from canter.sites import load_site_file
 from canter.stores.sqlite import SqliteCrawls, SqliteHistory
 
-PAGES = 110  # a shop
 SEED = 18  # few pages already show a failing, a moved, a sold-out and a closed one
 EXIT_WRONG = 3
 _PLAIN_WIDTH = 110  # columns where there is no terminal that says
 _ROWS = 2  # of a shop in the table
-_CHANGES = 8  # shown
+_LINES = 8  # of mistakes that are shown
+CEILING = 20.0
 _SHOWN = 60  # characters of a value
-_TROUBLES = ("500", "502", "cut")  # answers that the tired server makes up
+_REFUSALS, _TROUBLES = ("429", "503"), ("500", "502", "cut")  # a shop's answers, as it counts them
 
 Stats = dict[str, dict[str, int]]
 
@@ -55,7 +54,7 @@ class Day:
     stats: Stats
 
 
-def demo(pages: int = PAGES, log_level: str | None = None, log_format: str | None = None) -> int:
+def demo(pages: int, log_level: str | None = None, log_format: str | None = None) -> int:
     """Run it on `pages` pages a shop and print to stdout; the exit status.
 
     0: every page is right; 3: one is not; 128 and more: stopped by a signal. Raises CanterError.
@@ -87,26 +86,30 @@ class _Demo:
 
     def run(self) -> int:
         self._say(
-            f"A market of {len(self._truth)} local shops, {self._truth[0].pages} pages each. Every shop has "
-            "its own markup and hides its limits and faults. Canter has a list of the URLs and a site file, "
-            "no more, and crawls the market twice: one minute and a half in all."
+            f"A market of {len(self._truth)} local shops, {self._truth[0].pages:,} pages each. Every shop has "
+            "its own markup and hides its limits and faults. Canter knows the URLs and a site file, no more. "
+            "It crawls the market twice, as on two days; each host starts at one request a second."
         )
         self._title("Day 1: canter run urls.txt")
         first = self._crawl()
-        self._title("A little of the table that canter export gives")
-        self._print(_table_of(first, self._truth))
-        self._title("Day 2: prices have changed; the same command starts at the pace it has learned")
+        self._title("Some of the table (canter export)")
+        self._console.print(_table_of(first, self._truth))
+        self._title("Day 2: prices have changed. The same command starts from the pace it has learned")
         self._market.next_day()
         second = self._crawl()
-        changed = [record for record in second.records.values() if record.changed]
-        self._title(f"What changed (canter export --changes): {len(changed):,} pages, among them")
-        self._print(_changes(changed, self._truth))
+        changed = sum(bool(record.changed) for record in second.records.values())
+        self._title(f"What changed (canter export --changes): {changed:,} pages, among them")
+        self._console.print(_changes(second, self._truth))
         self._title("What was learned about each host (canter hosts), beside what it really bears")
-        self._print(_learned(self._paces(), first, second, self._truth))
+        self._console.print(_learned(self._paces(), first, second, self._truth))
+        self._say(
+            f"learned: the rate that has held so far, never above --max-rate ({CEILING:g}/s unless told "
+            "otherwise); refused: 429 and 503 answers."
+        )
         return self._judge(first, second)
 
     def _crawl(self) -> Day:
-        result = Supervisor(self._order, progress()).run()
+        result = Supervisor(self._order, progress({shop.host: shop.name for shop in self._truth})).run()
         if result.signal is not None:
             raise Stopped(result.signal)
         print_summary(result.summary)
@@ -135,7 +138,7 @@ class _Demo:
         )
         wrong = [*mistakes(first), *mistakes(second), *missed_changes(first, second)]
         self._say(verdict(first, second, wrong))
-        for line in wrong[:_CHANGES]:
+        for line in wrong[:_LINES]:
             self._say(f"  {line}")
         self._say(
             "\nYour own pages: put their URLs in urls.txt, one a line, and in sites.toml\n\n"
@@ -150,9 +153,6 @@ class _Demo:
     def _title(self, text: str) -> None:
         self._console.print()
         self._console.print(Text(text, style="bold cyan"))
-
-    def _print(self, table: Table) -> None:
-        self._console.print(table)
 
 
 # ---- held against the books
@@ -222,65 +222,57 @@ def _table(*columns: str, right: Iterable[str] = ()) -> Table:
     return table
 
 
-def _of_shop(records: Iterable[Record], shop: ShopTruth) -> Iterator[Record]:
-    return (record for record in records if record.host == shop.host)
+def _of_shop(day: Day, shop: ShopTruth) -> Iterator[Record]:
+    return (record for record in day.records.values() if record.host == shop.host)
+
+
+def _path(record: Record) -> Text:
+    return Text(printable(urlsplit(record.url).path))
 
 
 def _table_of(day: Day, truth: list[ShopTruth]) -> Table:
     table = _table("shop", "page", "outcome", "fields")
     for shop in truth:
-        records = sorted(_of_shop(day.records.values(), shop), key=lambda record: record.outcome == "ok")
-        odd = [record for record in records if record.outcome != "ok"][:1]
-        for record in [*records[len(records) - _ROWS + len(odd) :], *odd]:
+        records = list(_of_shop(day, shop))
+        odd = [record for record in records if record.outcome != Outcome.OK][:1]
+        good = [record for record in records if record.outcome == Outcome.OK]
+        for record in [*good[: _ROWS - len(odd)], *odd]:
             fields = [f"{name} {show(value)}" for name, value in record.fields.items() if value is not None]
-            told = " · ".join(fields) or (record.error or "sold out for good" * (record.outcome == "gone"))
+            style = "green" if record.outcome == Outcome.OK else "yellow"
             table.add_row(
-                shop.name,
-                Text(printable(urlsplit(record.url).path)),
-                Text(record.outcome, style="green" if record.outcome == "ok" else "yellow"),
-                Text(printable(told) if not fields else told),
-            )
+                shop.name, _path(record), Text(record.outcome, style=style),
+                Text(" · ".join(fields) or printable(record.error or "-")),
+            )  # fmt: skip
     return table
 
 
-def _changes(changed: list[Record], truth: list[ShopTruth]) -> Table:
+def _changes(day: Day, truth: list[ShopTruth]) -> Table:
     table = _table("shop", "page", "field", "was", "is now", right=("was", "is now"))
-    by_shop = [list(_of_shop(changed, shop)) for shop in truth]
-    for shop, records in zip(truth, by_shop, strict=True):
-        for record in islice(records, max(1, _CHANGES // len(truth))):
+    for shop in truth:
+        for record in [record for record in _of_shop(day, shop) if record.changed][:1]:
             for name, old in record.previous.items():
-                table.add_row(
-                    shop.name,
-                    Text(printable(urlsplit(record.url).path)),
-                    Text(printable(name)),
-                    Text(show(old)),
-                    Text(show(record.fields.get(name)), style="bold"),
-                )
+                now = Text(show(record.fields.get(name)), style="bold")
+                table.add_row(shop.name, _path(record), Text(printable(name)), Text(show(old)), now)
     return table
 
 
 def _learned(paces: dict[str, dict[str, Any]], first: Day, second: Day, truth: list[ShopTruth]) -> Table:
-    table = _table(
-        "shop", "learned", "really bears", "refused day 1", "day 2", "failures", "recovered",
-        right=("learned", "refused day 1", "day 2", "failures", "recovered"),
-    )  # fmt: skip
+    numbers = ("learned", "refused day 1", "day 2", "failures", "pages recovered")
+    table = _table("shop", "really bears", *numbers, right=numbers)
     for shop in truth:
         rate = paces.get(shop.host, {}).get("rate")
         before, after = first.stats[shop.name], second.stats[shop.name]
-        refused = [answers.get("429", 0) + answers.get("503", 0) for answers in (before, after)]
-        again = [
-            record
-            for day in (first, second)
-            for record in _of_shop(day.records.values(), shop)
-            if record.attempts > 1 and record.outcome == "ok"
-        ]
-        table.add_row(
-            shop.name,
-            f"{rate:.1f}/s" if rate else "-",
-            shop.limit,
-            str(refused[0]),
-            str(refused[1] - refused[0]),
-            str(sum(after.get(name, 0) for name in _TROUBLES)),
-            str(len(again)),
-        )
+        refused, in_all = _count(before, _REFUSALS), _count(after, _REFUSALS)
+        recovered = sum(_recovered(record) for day in (first, second) for record in _of_shop(day, shop))
+        counts = (refused, in_all - refused, _count(after, _TROUBLES), recovered)
+        table.add_row(shop.name, shop.limit, f"{rate:.1f}/s" if rate else "-", *map(str, counts))
     return table
+
+
+def _count(answers: dict[str, int], names: Iterable[str]) -> int:
+    return sum(answers.get(name, 0) for name in names)
+
+
+def _recovered(record: Record) -> bool:
+    """Whether a page failed at first and was good in the end."""
+    return record.attempts > 1 and record.outcome == Outcome.OK

@@ -246,7 +246,8 @@ def serve(pipe: Connection, pages_per_shop: int = 200, seed: int = 1) -> None:
     Sends a `MarketMap` when the shops are open; answers "next_day" and "stats" with the market's
     stats and "expected" with a dict of URL to `Expected`.
     """
-    asyncio.run(_serve(pipe, Market(pages_per_shop, seed)))
+    with suppress(BrokenPipeError):  # the parent went before the shops were open
+        asyncio.run(_serve(pipe, Market(pages_per_shop, seed)))
 
 
 async def _serve(pipe: Connection, market: Market) -> None:

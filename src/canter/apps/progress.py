@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 PLAIN_EVERY = 5.0  # seconds between plain lines
 _WINDOW = 10.0  # seconds over which pages/s is taken
+_BUSIEST = 4  # hosts named
 
 
 class _Rate:
@@ -43,40 +47,47 @@ def _failures(stats: dict[str, Any]) -> str:
     return ", ".join(f"{number} {name}" for name, number in sorted(errors.items(), key=lambda e: -e[1]))
 
 
-class TerminalProgress:
-    """A bar with %, pages/s, ETA, failures and the busiest hosts."""
+def _busiest(stats: dict[str, Any], names: Mapping[str, str]) -> str:
+    return ", ".join(names.get(host, host) for host in stats.get("busiest", [])[:_BUSIEST])
 
-    def __init__(self, console: Console) -> None:
+
+class TerminalProgress:
+    """A bar with %, pages/s and ETA; below it the failures and the busiest hosts, by `names` of theirs."""
+
+    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
         self._console = console
+        self._names = names
         self._rate = _Rate()
         self._bar = Progress(
             TextColumn("{task.percentage:>3.0f} %"), BarColumn(bar_width=30),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} pages"),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=console, transient=False,
+            TextColumn("{task.fields[speed]}", markup=False),
+            console=console, auto_refresh=False,
         )  # fmt: skip
+        self._below = Text(style="dim", overflow="ellipsis", no_wrap=True)
+        self._live = Live(Group(self._bar, self._below), console=console, auto_refresh=False)
         self._task: TaskID | None = None
 
     def begin(self, crawl: int, resumed: bool) -> None:
         """Show the bar."""
         self._console.print(f"{'resuming' if resumed else 'begun:'} crawl {crawl}", highlight=False)
-        self._task = self._bar.add_task("", total=1, note="")
-        self._bar.start()
+        self._task = self._bar.add_task("", total=1, speed="")
+        self._live.start()
 
     def update(self, done: int, total: int, fed: bool, stats: dict[str, Any]) -> None:
         """Move the bar."""
         assert self._task is not None
         rate = self._rate.update(time.monotonic(), done)
-        parts = [f"{rate:,.0f} pages/s"]
+        speed = f"{rate:,.0f} pages/s"
         if fed and rate > 0 and total > done:
-            parts.append(f"ETA {_span((total - done) / rate)}")
+            speed += f", ETA {_span((total - done) / rate)}"
         elif not fed:
-            parts.append("still reading")
-        if failed := _failures(stats):
-            parts.append(failed)
-        if stats.get("busiest"):
-            parts.append("busy: " + ", ".join(stats["busiest"][:3]))
-        self._bar.update(self._task, completed=done, total=max(total, 1), note=" · ".join(parts))
+            speed += ", still reading"
+        self._bar.update(self._task, completed=done, total=max(total, 1), speed=speed)
+        failed, busy = _failures(stats), _busiest(stats, self._names)
+        parts = [f"failed: {failed}" if failed else "", f"busy: {busy}" if busy else ""]
+        self._below.plain = " " * 6 + " · ".join(part for part in parts if part)
+        self._live.refresh()
 
     def log(self, line: str) -> None:
         """Print a log line above the bar."""
@@ -88,13 +99,14 @@ class TerminalProgress:
 
     def end(self) -> None:
         """Leave the bar as it stands."""
-        self._bar.stop()
+        self._live.stop()
 
 
 class PlainProgress:
     """A line every few seconds, for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
         self._rate = _Rate()
         self._next = 0.0
         self._last = ""
@@ -110,11 +122,11 @@ class PlainProgress:
         rate = self._rate.update(now, done)
         share = f"{done / total:.0%} of " if fed and total else ""
         eta = f", ETA {_span((total - done) / rate)}" if fed and rate > 0 and total > done else ""
-        failed = _failures(stats)
+        failed, busy = _failures(stats), _busiest(stats, self._names)
         self._last = (
             f"{done:,} pages, {share}{total:,}{'' if fed else ' so far'}, {rate:,.0f} pages/s{eta}"
             + (f", failed: {failed}" if failed else "")
-            + (f", busy: {', '.join(stats['busiest'][:3])}" if stats.get("busiest") else "")
+            + (f", busy: {busy}" if busy else "")
         )
         if now >= self._next:
             self._next = now + PLAIN_EVERY
@@ -138,7 +150,7 @@ class PlainProgress:
             print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the terminal
 
 
-def progress() -> TerminalProgress | PlainProgress:
-    """The kind that suits standard error."""
+def progress(names: Mapping[str, str] | None = None) -> TerminalProgress | PlainProgress:
+    """The kind that suits standard error. `names`: what to call a host, by host key."""
     console = Console(stderr=True)
-    return TerminalProgress(console) if console.is_terminal else PlainProgress()
+    return TerminalProgress(console, names or {}) if console.is_terminal else PlainProgress(names or {})

@@ -1,0 +1,64 @@
+"""What settings and sites decide together."""
+
+from __future__ import annotations
+
+from canter.config import resolve
+from canter.model import ErrorType, Limits, Task
+from canter.pace import HostPace, OpenPace
+from canter.policy import Policy, unclaimed
+from canter.sites import Site, SiteBook
+
+FIELDS = {"title": "h1"}
+
+
+def policy(*sites: Site, **settings: object) -> Policy:
+    return Policy(resolve(settings, {}, {}), SiteBook(sites))
+
+
+def task(url: str, site: str | None = None) -> Task:
+    return Task(1, 0, 0, 0, url, 0, site=site)
+
+
+def test_pace_off_holds_for_named_addresses_only() -> None:
+    """Any other host keeps the adaptive pace, whatever the run asks for."""
+    chosen = policy(pace="off", allow_network=["127.0.0.0/8"])
+    assert isinstance(chosen.pace("127.0.0.1:81", None, 0.0), OpenPace)
+    assert isinstance(chosen.pace("localhost", None, 0.0), OpenPace)
+    assert isinstance(chosen.pace("shop.example", None, 0.0), HostPace)
+    assert isinstance(chosen.pace("10.0.0.1", None, 0.0), HostPace)
+    assert isinstance(policy(pace="off").pace("127.0.0.1", None, 0.0), HostPace)
+
+
+def test_a_sites_own_pace_yields_to_the_command_line() -> None:
+    """A site may open its own servers; --pace adaptive closes them again."""
+    site = Site("own", hosts=["127.0.0.1"], fields=FIELDS, pace="off")
+    assert isinstance(policy(site, allow_network=["127.0.0.0/8"]).pace("127.0.0.1", None, 0.0), OpenPace)
+    strict = policy(site, allow_network=["127.0.0.0/8"], pace="adaptive")
+    assert isinstance(strict.pace("127.0.0.1", None, 0.0), HostPace)
+
+
+def test_a_sites_limits_hold_unless_the_command_line_says_otherwise() -> None:
+    """timeout, connect_timeout, read_timeout, max_body and attempts."""
+    site = Site("s", hosts=["a.example"], fields=FIELDS, timeout=5, max_body="1MiB", attempts=7)
+    assert policy(site).limits(site) == Limits(5, 10, 10, 1024**2)
+    assert policy(site).attempts(site) == 7
+    told = policy(site, timeout="9", attempts=2)
+    assert (told.limits(site).timeout, told.attempts(site)) == (9, 2)
+    assert policy().limits(None) == Limits()
+
+
+def test_hosts_that_share_a_limit_share_a_shard() -> None:
+    """So one worker sees them all."""
+    site = Site("p", hosts=["a.example", "b.test"], fields=FIELDS, pace_key="platform")
+    chosen = policy(site)
+    assert chosen.pace_key("a.example") == chosen.pace_key("b.test") == "platform"
+    assert chosen.shard_of("a.example") == chosen.shard_of("b.test")
+
+
+def test_an_unclaimed_url_is_a_clear_error() -> None:
+    """It says what to do, and names the site where the source named one."""
+    assert policy().site(task("http://a.example/")) is None
+    verdict = unclaimed(task("http://a.example/"))
+    assert verdict.error_type is ErrorType.EXTRACTION
+    assert "add its host" in (verdict.message or "")
+    assert "'acme'" in (unclaimed(task("http://a.example/", "acme")).message or "")
