@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,7 +58,7 @@ class Crawler:
         self._crawls: SqliteCrawls | None = None
         self._work: SqliteWork | None = None
         self._engine: Engine | None = None
-        self._crawling = False
+        self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Crawler:
         self._lock = RunLock(self._path)
@@ -75,6 +76,8 @@ class Crawler:
         await self._close()
 
     async def _close(self) -> None:
+        if self._running:
+            await self._stop_crawl(self._running)
         await self._stop_engine()
         for part in (self._work, self._crawls):
             if part:
@@ -90,39 +93,39 @@ class Crawler:
         stops the crawl; what ended is kept.
         """
         work, crawls = self._opened()
-        if self._crawling:
+        if self._running is not None:
             raise RuntimeError("this Crawler is in a crawl already; finish that first")
-        self._crawling = True
+        await self._stop_engine()
+        crawl = crawls.begin(["library"], ["library"])
+        crawls.declare(crawl, {site.name: site.declared for site in self._policy.book.sites})
+        records: _Records = asyncio.Queue(_AHEAD)
+
+        async def deliver(visits: list[Visit]) -> None:
+            for visit in visits:
+                await records.put(visit.record)
+
+        engine = self._new_engine(work, deliver, crawl)
+        engine.start(crawl, crawls.get(crawl).started)
+        running = asyncio.create_task(self._run(engine, crawl, urls, records))
+        self._running = running
         try:
-            await self._stop_engine()
-            crawl = crawls.begin(["library"], ["library"])
-            crawls.declare(crawl, {site.name: site.declared for site in self._policy.book.sites})
-            records: _Records = asyncio.Queue(_AHEAD)
-
-            async def deliver(visits: list[Visit]) -> None:
-                for visit in visits:
-                    await records.put(visit.record)
-
-            engine = self._new_engine(work, deliver, crawl)
-            engine.start(crawl, crawls.get(crawl).started)
-            running = asyncio.create_task(self._run(engine, crawl, urls, records))
-            try:
-                while (record := await records.get()) is not None:
-                    yield record
-                await running
-                crawls.end(crawl, "finished")
-            finally:
-                if not running.done():
-                    running.cancel()
-                    crawls.end(crawl, "stopped")
-                await asyncio.gather(running, return_exceptions=True)
+            while (record := await records.get()) is not None:
+                yield record
+            await running
+            crawls.end(crawl, "finished")
         finally:
-            await self._stop_engine()
-            self._crawling = False
+            await self._stop_crawl(running)
 
-    async def _run(
-        self, engine: Engine, crawl: int, urls: Urls, records: asyncio.Queue[Record | None]
-    ) -> None:
+    async def _stop_crawl(self, running: asyncio.Task[None]) -> None:
+        """End what `crawl` began, once: when it is through, left early, or the Crawler is closed."""
+        if self._running is not running:
+            return
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await self._stop_engine()
+        self._running = None
+
+    async def _run(self, engine: Engine, crawl: int, urls: Urls, records: _Records) -> None:
         """Feed the URLs in and wait until all are done; the last thing in the queue is None."""
         feeding = asyncio.create_task(self._feed(crawl, urls, records))
         feeding.add_done_callback(lambda _: engine.fed())
@@ -197,25 +200,43 @@ def _bad_record(crawl: int, row: BadRow) -> Record:
 
 
 async def _chunks(urls: Urls) -> AsyncIterator[list[Row]]:
-    """URLs in runs: as many as come within a moment."""
-    line = 0
-    rows: list[Row] = []
-    deadline = time.monotonic() + _PATIENCE
-    async for url in _each(urls):
-        line += 1
-        error = None if isinstance(url, str) else f"expected a text, not {type(url).__name__}"
-        rows.append(Row(line, url if isinstance(url, str) else repr(url), None, error))
-        if len(rows) >= _APPEND or time.monotonic() >= deadline:
-            yield rows
-            rows, deadline = [], time.monotonic() + _PATIENCE
-    if rows:
-        yield rows
-
-
-async def _each(urls: Urls) -> AsyncIterator[str]:
+    """URLs in runs of up to _APPEND; those of an async iterable as they come."""
     if isinstance(urls, AsyncIterable):
-        async for url in urls:
-            yield url
+        numbers = count(1)
+        async for run in _as_they_come(urls):
+            yield [_row(next(numbers), url) for url in run]
     else:
-        for url in urls:
-            yield url
+        rows = (_row(line, url) for line, url in enumerate(urls, 1))
+        while run_of_rows := list(islice(rows, _APPEND)):
+            yield run_of_rows
+
+
+async def _as_they_come(urls: AsyncIterable[str]) -> AsyncIterator[list[str]]:
+    """What an async iterable gave within _PATIENCE, or _APPEND of it."""
+    iterator = aiter(urls)
+    run: list[str] = []
+    coming: asyncio.Future[str] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(iterator))
+            await asyncio.wait([coming], timeout=_PATIENCE if run else None)
+            if coming.done():
+                try:
+                    run.append(coming.result())
+                except StopAsyncIteration:
+                    break
+                coming = None
+            if run and (coming or len(run) >= _APPEND):
+                yield run
+                run = []
+        if run:
+            yield run
+    finally:
+        if coming:
+            coming.cancel()
+
+
+def _row(line: int, url: object) -> Row:
+    if isinstance(url, str):
+        return Row(line, url, None, None)
+    return Row(line, repr(url), None, f"expected a text, not {type(url).__name__}")

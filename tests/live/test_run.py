@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+
 from tests.live.command import LOCAL, Command
 from tests.live.shop import Shop
 
@@ -229,13 +231,11 @@ def test_only_failed_fetches_the_failures_again(canter: Command, shop: Shop) -> 
     """--only failed --crawl ID takes exactly the failed pages of that crawl."""
     prepare(canter, shop, 30)
 
-    async def broken(request: object) -> object:
-        from aiohttp import web
-
-        number = int(request.path.rpartition("/")[2])  # type: ignore[attr-defined]
+    async def broken(request: web.Request) -> web.Response | None:
+        number = int(request.path.rpartition("/")[2])
         return web.Response(status=400) if number % 3 == 0 else None
 
-    shop.answer = broken  # type: ignore[assignment]
+    shop.answer = broken
     assert canter.crawl("urls.txt")["errors"] == {"permanent": 10}
     shop.answer = None
     summary = canter.crawl("--only", "failed", "--crawl", "1")
@@ -372,3 +372,16 @@ def test_what_cannot_be_run_is_said_in_plain_words(
     assert names in done.stderr.decode()
     assert b"Traceback" not in done.stderr
     assert not shop.seen
+
+
+def test_a_page_too_large_to_parse_ends_alone(canter: Command, shop: Shop) -> None:
+    """A page whose tree takes gigabytes is `too_large`; the worker and the other pages live."""
+    prepare(canter, shop, 40)
+    hostile = "".join(f"<p><font color={n}>x" for n in range(6_000))
+
+    async def nest(request: web.Request) -> web.Response | None:
+        return web.Response(text=hostile, content_type="text/html") if request.path == "/p/7" else None
+
+    shop.answer = nest
+    summary = canter.crawl("urls.txt")
+    assert (summary["ok"], summary["errors"]) == (39, {"too_large": 1})

@@ -28,6 +28,7 @@ from canter.transports.aiohttp import AiohttpTransport
 
 REPORT = 0.5  # seconds between reports to the parent
 GRACE = 8.0  # seconds that what is in flight may take to finish
+HEADROOM = 512 << 20  # bytes of address space beyond what an idle worker has
 _PR_SET_PDEATHSIG = 1
 
 
@@ -129,6 +130,7 @@ def main(pipe: Connection, assignment: Assignment) -> None:
         signal.signal(number, signal.SIG_IGN)  # the parent takes them and says what to do
     _die_with_parent()
     _raise_file_limit()
+    _bound_memory()
     sys.path[:0] = [path for path in assignment.import_path if path not in sys.path]
     worker = _Worker(pipe, assignment)
     try:
@@ -156,6 +158,15 @@ def _die_with_parent() -> None:
     """On Linux the kernel ends this process with its parent, even in the middle of a long parse."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound_memory() -> None:
+    """A page whose tree would take gigabytes gets a MemoryError, and the worker lives."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = in_use + HEADROOM
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def _raise_file_limit() -> None:
