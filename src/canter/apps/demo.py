@@ -6,11 +6,14 @@ the result is held against.
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +36,6 @@ EXIT_WRONG = 3
 _PLAIN_WIDTH = 110  # columns where there is no terminal that says
 _ROWS = 2  # of a shop in the table
 _LINES = 8  # of mistakes that are shown
-CEILING = 20.0
 _SHOWN = 60  # characters of a value
 _REFUSALS, _TROUBLES = ("429", "503"), ("500", "502", "cut")  # a shop's answers, as it counts them
 
@@ -62,12 +64,18 @@ def demo(pages: int, log_level: str | None = None, log_format: str | None = None
     settings = resolve(
         {"allow_network": ["127.0.0.0/8"], "log_level": log_level, "log_format": log_format}, {}, {}
     )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     with tempfile.TemporaryDirectory(prefix="canter-demo-") as folder, MarketProcess(pages, SEED) as market:
         try:
             return _Demo(market, Path(folder), settings).run()
         except Stopped as stopped:
             say("stopped by a signal; the market is closed and its store removed")
             return 128 + int(stopped.args[0])
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)  # by way of every `with`, so that nothing stays behind
 
 
 class _Demo:
@@ -86,9 +94,9 @@ class _Demo:
 
     def run(self) -> int:
         self._say(
-            f"A market of {len(self._truth)} local shops, {self._truth[0].pages:,} pages each. Every shop has "
-            "its own markup and hides its limits and faults. Canter knows the URLs and a site file, no more. "
-            "It crawls the market twice, as on two days; each host starts at one request a second."
+            f"A market of {len(self._truth)} local shops, {self._truth[0].pages:,} pages each. Every shop "
+            "has its own markup and hides its limits and faults. Canter knows the URLs and a site file, no "
+            "more. It crawls the market twice, as on two days; each host starts at one request a second."
         )
         self._title("Day 1: canter run urls.txt")
         first = self._crawl()
@@ -102,8 +110,9 @@ class _Demo:
         self._console.print(_changes(second, self._truth))
         self._title("What was learned about each host (canter hosts), beside what it really bears")
         self._console.print(_learned(self._paces(), first, second, self._truth))
+        ceiling = self._order.settings.rate_ceiling(None, adaptive=True)
         self._say(
-            f"learned: the rate that has held so far, never above --max-rate ({CEILING:g}/s unless told "
+            f"learned: the rate that has held so far, never above --max-rate ({ceiling:g}/s unless told "
             "otherwise); refused: 429 and 503 answers."
         )
         return self._judge(first, second)
@@ -140,10 +149,11 @@ class _Demo:
         self._say(verdict(first, second, wrong))
         for line in wrong[:_LINES]:
             self._say(f"  {line}")
+        command = sys.argv[0] if Path(sys.argv[0]).name == "canter" else "python -m canter"
         self._say(
             "\nYour own pages: put their URLs in urls.txt, one a line, and in sites.toml\n\n"
             '  [sites.acme]\n  hosts = ["shop.acme.example"]\n\n  [sites.acme.fields]\n  title = "h1"\n'
-            '  price = { css = ".price", type = "money" }\n\nthen: canter run urls.txt -o prices.csv'
+            f'  price = {{ css = ".price", type = "money" }}\n\nthen: {command} run urls.txt -o prices.csv'
         )
         return EXIT_WRONG if wrong else 0
 
@@ -166,6 +176,8 @@ def mistakes(day: Day) -> Iterator[str]:
             yield f"{url}: has no record"
         elif record.outcome != expected.outcome:
             yield f"{url}: {record.outcome} ({printable(record.error or '')}), not {expected.outcome}"
+        elif record.outcome == Outcome.FAILED and record.error_type != ErrorType.BLOCKED:
+            yield f"{url}: failed as {record.error_type}, where robots.txt closes it"
         elif expected.fields is not None and record.fields != expected.fields:
             yield f"{url}: {printable(str(record.fields))}, not {expected.fields}"
     yield from (f"{url}: is no page of the market" for url in day.records.keys() - day.expected.keys())
@@ -187,8 +199,9 @@ def verdict(first: Day, second: Day, wrong: list[str]) -> str:
     outcomes = Counter(expected.outcome for day in (first, second) for expected in day.expected.values())
     changes = sum(first.expected[url] != expected for url, expected in second.expected.items())
     return (
-        f"Every field of {outcomes[Outcome.OK]:,} pages is right, as are {outcomes[Outcome.GONE]:,} gone and "
-        f"{outcomes[Outcome.FAILED]:,} closed ones ({total:,} records), and all {changes:,} changes were noticed."
+        f"Every field of {outcomes[Outcome.OK]:,} pages is right, as are {outcomes[Outcome.GONE]:,} gone "
+        f"and {outcomes[Outcome.FAILED]:,} closed ones ({total:,} records), "
+        f"and all {changes:,} changes were noticed."
     )
 
 

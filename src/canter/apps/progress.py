@@ -67,6 +67,7 @@ class TerminalProgress:
         self._below = Text(style="dim", overflow="ellipsis", no_wrap=True)
         self._live = Live(Group(self._bar, self._below), console=console, auto_refresh=False)
         self._task: TaskID | None = None
+        self._failed = ""
 
     def begin(self, crawl: int, resumed: bool) -> None:
         """Show the bar."""
@@ -85,7 +86,10 @@ class TerminalProgress:
             speed += ", still reading"
         self._bar.update(self._task, completed=done, total=max(total, 1), speed=speed)
         failed, busy = _failures(stats), _busiest(stats, self._names)
-        parts = [f"failed: {failed}" if failed else "", f"busy: {busy}" if busy else ""]
+        self._failed = f"failed: {failed}" if failed else ""
+        self._show(self._failed, f"busy: {busy}" if busy else "")
+
+    def _show(self, *parts: str) -> None:
         self._below.plain = " " * 6 + " · ".join(part for part in parts if part)
         self._live.refresh()
 
@@ -99,6 +103,7 @@ class TerminalProgress:
 
     def end(self) -> None:
         """Leave the bar as it stands."""
+        self._show(self._failed)
         self._live.stop()
 
 

@@ -137,10 +137,13 @@ class SqliteCrawls:
                 self.db.execute(statement, {"crawl": crawl, "earlier": earlier})
 
     def declare(self, crawl: int, declared: Mapping[str, Mapping[str, str]]) -> None:
-        """Note which fields each site declares, for exports to come."""
+        """Note which fields each site declares, for exports to come; what stood there before stays."""
         with transaction(self.db, self.path):
+            row = self.db.execute("SELECT declared FROM crawl WHERE id=?", (crawl,)).fetchone()
+            known: dict[str, dict[str, str]] = orjson.loads(row[0])
+            merged = {site: known.get(site, {}) | dict(fields) for site, fields in declared.items()}
             self.db.execute(
-                "UPDATE crawl SET declared=? WHERE id=?", (orjson.dumps(declared).decode(), crawl)
+                "UPDATE crawl SET declared=? WHERE id=?", (orjson.dumps(known | merged).decode(), crawl)
             )
 
     def sources(self, crawl: int) -> Sequence[SourceRow]:
@@ -206,7 +209,7 @@ class SqliteCrawls:
                 f"value WHERE crawl<{oldest} AND EXISTS (SELECT 1 FROM value n WHERE n.host=value.host "
                 f"AND n.key=value.key AND n.crawl>value.crawl AND n.crawl<={oldest})"
             )
-            self.db.execute("PRAGMA incremental_vacuum")
+            self.db.execute("PRAGMA incremental_vacuum").fetchall()
         return dropped
 
     def _delete(self, what: str) -> None:
