@@ -38,7 +38,7 @@ CHARSETS = [
 
 @pytest.mark.parametrize(("body", "content_type", "codec"), CHARSETS)
 def test_charset(body: bytes, content_type: str | None, codec: str) -> None:
-    """Byte-order mark, header, meta in the first 1,024 bytes, UTF-8 that fits, a later meta; as in browsers."""
+    """Byte-order mark, header, meta in the first 1,024 bytes, UTF-8 that fits, a later meta."""
     assert charset_of(body, content_type) == codec
 
 
