@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observe": {"model"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
-    "frontier": {"model", "protocols", "policy", "robots", "hosts"},
+    "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
     "asking": SITES | {"rules", "pace", "policy", "hosts"},
     "endings": SITES | {"extract", "policy", "records", "hosts"},
     "writer": {"protocols", "hosts"},
