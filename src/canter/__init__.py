@@ -14,15 +14,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from canter.crawler import Crawler
     from canter.errors import CanterError
-    from canter.extract import Page, extract
+    from canter.extraction import Page, extract
     from canter.model import Record
     from canter.sites import Field, Site, load_site_file
 
 __all__ = ["CanterError", "Crawler", "Field", "Page", "Record", "Site", "extract", "load_site_file"]
 
 _HOMES = {
-    "CanterError": "errors", "Crawler": "crawler", "Field": "sites", "Page": "extract", "Record": "model",
-    "Site": "sites", "extract": "extract", "load_site_file": "sites",
+    "CanterError": "errors", "Crawler": "crawler", "Field": "sites", "Page": "extraction", "Record": "model",
+    "Site": "sites", "extract": "extraction", "load_site_file": "sites",
 }  # fmt: skip
 
 

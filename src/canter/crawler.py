@@ -13,7 +13,7 @@ from typing import Any
 from canter.config import Settings, resolve
 from canter.engine import Engine
 from canter.errors import CanterError
-from canter.extract import Page
+from canter.extraction import Page
 from canter.feed import sort_rows
 from canter.model import Record, utc_iso
 from canter.observe import Log, RunObserver

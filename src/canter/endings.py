@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from canter.extract import Extraction, Page, is_text
+from canter.extraction import Extraction, Page, is_text
 from canter.hosts import PageJob
 from canter.model import ErrorType, Fault, Outcome, Response, Verdict, request_id
 from canter.policy import Policy

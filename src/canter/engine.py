@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from canter.asking import request_of, sample_of, verdict_of
 from canter.endings import STOPPED, Endings, answer_fetch, no_robots, page_of
-from canter.extract import Page
+from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
 from canter.model import Fault, Response, Task, Verdict

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from canter.config import Settings
-from canter.extract import Extractor
+from canter.extraction import Extractor
 from canter.model import ErrorType, Limits, Outcome, Task, Verdict
 from canter.pace import HostPace, OpenPace
 from canter.rules.robots import product_token

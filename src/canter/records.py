@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canter.extract import Extraction
+from canter.extraction import Extraction
 from canter.model import (
     ErrorType,
     Fault,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from canter.errors import LostLease, StoreError
-from canter.extract import Page
+from canter.extraction import Page
 from canter.model import FaultKind, Request, Response
 from canter.protocols import Batch, HostRow, Visit
 from canter.sites import Field, Site

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from canter.extract import Page
+from canter.extraction import Page
 from canter.model import Fault, FaultKind, Record, Request, Response, utc_iso
 from canter.sites import Field, Site
 from canter.transports.replay import page

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from canter.extract.values import collapse
+from canter.extraction.values import collapse
 from tests.live.command import Command
 from tests.live.servers import CORPUS, need_nginx, nginx, toml
 

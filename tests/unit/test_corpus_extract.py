@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from canter.extract import Extractor, Page
-from canter.extract.values import collapse, convert
+from canter.extraction import Extractor, Page
+from canter.extraction.values import collapse, convert
 from canter.sites import Site
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canter.errors import ConfigError
-from canter.extract import Extraction, Extractor, Page, extract
+from canter.extraction import Extraction, Extractor, Page, extract
 from canter.sites import Field, Site
 
 URL = "https://shop.example/p/1"

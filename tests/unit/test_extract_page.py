@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from canter.extract import Page, is_text
-from canter.extract.charset import charset_of
-from canter.extract.page import parse_json
+from canter.extraction import Page, is_text
+from canter.extraction.charset import charset_of
+from canter.extraction.page import parse_json
 
 CHARSETS = [
     (b"\xef\xbb\xbfabc", "text/html; charset=latin1", "utf-8"),
@@ -111,7 +111,7 @@ def test_is_text(content_type: str | None, body: bytes, text: bool) -> None:
 
 BOMB = """
 import resource, sys
-from canter.extract import Extractor, Page
+from canter.extraction import Extractor, Page
 from canter.sites import Site
 extractor = Extractor(Site("a", fields={"t": "h1"}))
 resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from canter.extract.values import MAX_TEXT, Hints, collapse, convert, convert_number
+from canter.extraction.values import MAX_TEXT, Hints, collapse, convert, convert_number
 from canter.sites import Kind
 
 KINDS = get_args(Kind)

@@ -25,10 +25,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # pure: what is decided, without I/O
     "rules": SITES,
     "pace": SITES,
-    "extract": SITES,
-    "policy": SITES | {"rules", "pace", "extract"},
+    "extraction": SITES,
+    "policy": SITES | {"rules", "pace", "extraction"},
     "robots": {"model", "rules"},
-    "records": SITES | {"rules", "extract"},
+    "records": SITES | {"rules", "extraction"},
     # adapters: each knows the base and what it is made of, never another adapter
     "transports": BASE,
     "stores": BASE | {"rules", "output"},
@@ -42,16 +42,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
     "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
     "asking": SITES | {"rules", "pace", "policy", "hosts"},
-    "endings": SITES | {"extract", "policy", "records", "hosts"},
+    "endings": SITES | {"extraction", "policy", "records", "hosts"},
     "writer": {"protocols", "hosts"},
-    "engine": SITES | {"rules", "extract", "policy", "hosts", "frontier", "asking", "endings", "writer"},
+    "engine": SITES | {"rules", "extraction", "policy", "hosts", "frontier", "asking", "endings", "writer"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
-    "crawler": SITES | {"extract", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
+    "crawler": SITES
+    | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "run": SITES | {"policy", "engine", "feed", "sources", "observe", "stores", "transports"},
-    "canter": {"crawler", "errors", "extract", "model", "sites"},  # the public names, loaded on use
+    "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     # programs: nobody imports them
-    "apps": SITES | {"extract", "output", "run", "stores", "canter"},
+    "apps": SITES | {"extraction", "output", "run", "stores", "canter"},
     "__main__": {"apps"},
 }
 
@@ -61,7 +62,7 @@ IO = {
     "pathlib", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib.request", "uvloop",
 }  # fmt: skip
-PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extract", "policy", "records")
+PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extraction", "policy", "records")
 
 # Each of these is one adapter: it may not know a sibling of its kind.
 SIBLINGS = (
@@ -151,9 +152,9 @@ def test_only_one_file_knows_each_big_library() -> None:
             "transports.faults",
             "apps.market",
         },  # the last is the demo's servers
-        "selectolax": {"extract.html"},
+        "selectolax": {"extraction.html"},
         "protego": {"rules.robots"},
-        "price_parser": {"extract.money"},
+        "price_parser": {"extraction.money"},
         "pyarrow": {"parquet", "stores.parquet"},
     }
     for library, expected in homes.items():

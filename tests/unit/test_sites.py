@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canter.errors import ConfigError
-from canter.extract import Extractor
+from canter.extraction import Extractor
 from canter.sites import Field, Site, SiteBook, load_site_file, parse_size
 from canter.sites.book import _overlap
 from canter.urls import PageUrl, parse_url

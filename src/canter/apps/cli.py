@@ -24,7 +24,7 @@ from canter.apps.results import (
 )
 from canter.config import Settings, parse_seconds, resolve
 from canter.errors import CanterError, ConfigError
-from canter.extract import Extractor
+from canter.extraction import Extractor
 from canter.model import Outcome
 from canter.run.supervisor import Order, Result, Supervisor, check_order
 from canter.sites import SiteFile, load_site_file

@@ -25,7 +25,7 @@ from canter.apps.market import Expected, MarketProcess, ShopTruth
 from canter.apps.progress import progress
 from canter.apps.results import print_summary, say
 from canter.config import Settings, resolve
-from canter.extract import Extractor
+from canter.extraction import Extractor
 from canter.model import ErrorType, Outcome, Record
 from canter.run.supervisor import Order, Supervisor
 from canter.sites import load_site_file

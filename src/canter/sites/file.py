@@ -48,7 +48,7 @@ def load_site_file(path: str | Path, check: Callable[[Site], object]) -> SiteFil
     """Read and check a site file. Its folder becomes importable, for the `parse` functions.
 
     `check` is called with each site and raises ConfigError where its rules cannot be used:
-    `canter.extract.Extractor` compiles the selectors and imports the parse function.
+    `canter.extraction.Extractor` compiles the selectors and imports the parse function.
 
     Raises ConfigError of one line: file, key and what was expected.
     """

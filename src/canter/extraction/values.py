@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import ada_url
 
-from canter.extract.availability import read_availability
-from canter.extract.dates import read_date
-from canter.extract.money import read_money
-from canter.extract.numbers import (
+from canter.extraction.availability import read_availability
+from canter.extraction.dates import read_date
+from canter.extraction.money import read_money
+from canter.extraction.numbers import (
     decimal_mark,
     plain_number,
     read_integer,

@@ -11,10 +11,10 @@ from __future__ import annotations
 from traceback import format_exception_only
 from typing import Any, NamedTuple
 
-from canter.extract.content import is_text
-from canter.extract.fields import FieldReader, Reading
-from canter.extract.own import merge
-from canter.extract.page import Page
+from canter.extraction.content import is_text
+from canter.extraction.fields import FieldReader, Reading
+from canter.extraction.own import merge
+from canter.extraction.page import Page
 from canter.sites.site import Site
 
 __all__ = ["Extraction", "Extractor", "Page", "extract", "is_text"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from canter.extract.charset import charset_of, decode, strip_bom
-from canter.extract.html import Tree
-from canter.extract.values import collapse
+from canter.extraction.charset import charset_of, decode, strip_bom
+from canter.extraction.html import Tree
+from canter.extraction.values import collapse
 
 _BIG_INTEGER = re.compile(rb"\d{20}")  # beyond 64 bits, which orjson would round
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from price_parser.parser import extract_price_text, parse_number
 
-from canter.extract.numbers import MAX_DIGITS, NUMERAL, exact
+from canter.extraction.numbers import MAX_DIGITS, NUMERAL, exact
 from canter.model import Money
 
 _WINDOW = 200  # characters; price-parser's time grows with the square of what it is given

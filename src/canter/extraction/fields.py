@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import jmespath
 from jmespath.parser import ParsedResult
 
-from canter.extract.html import check_selector
-from canter.extract.page import Page, parse_json
-from canter.extract.values import MAX_TEXT, Hints, collapse, convert, convert_number
+from canter.extraction.html import check_selector
+from canter.extraction.page import Page, parse_json
+from canter.extraction.values import MAX_TEXT, Hints, collapse, convert, convert_number
 from canter.model import Value
 from canter.sites.site import Field, Mistake
 

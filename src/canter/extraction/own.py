@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from canter.extract.fields import FieldReader, Reading
-from canter.extract.values import convert, convert_number
+from canter.extraction.fields import FieldReader, Reading
+from canter.extraction.values import convert, convert_number
 from canter.model import RECORD_KEYS, Value
 
 
