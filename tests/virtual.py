@@ -103,7 +103,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 def html(request: Request, _: int = 0, *, text: str = "A title", seconds: float = 0.05) -> Response:
     """A page with a title."""
-    return page(request.url, f"<h1>{text}</h1>".encode(), headers={"Content-Type": "text/html"}, seconds=seconds)
+    return page(
+        request.url, f"<h1>{text}</h1>".encode(), headers={"Content-Type": "text/html"}, seconds=seconds
+    )
 
 
 def title(text: str, headers: Mapping[str, str] | None = None, seconds: float = 0.05) -> Response:
@@ -326,9 +328,7 @@ class House:
         beside = None
         try:
             if during:
-                beside = asyncio.ensure_future(
-                    during(Stage(self, crawl, engine, transport, watcher, work))
-                )
+                beside = asyncio.ensure_future(during(Stage(self, crawl, engine, transport, watcher, work)))
             if fed:
                 engine.fed()
             await engine.over()

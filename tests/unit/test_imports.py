@@ -149,7 +149,7 @@ def test_only_one_file_knows_each_big_library() -> None:
             "transports.faults",
             "apps.market",
         },  # the last is the demo's servers
-        "selectolax": {"extract.html"},
+        "turbohtml": {"extract.html", "extract.charset"},
         "protego": {"rules.robots"},
         "price_parser": {"extract.money"},
     }
