@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import turbohtml
 from turbohtml import Element, Text
@@ -55,6 +55,10 @@ class Tree:
     def elements(self, selector: str) -> list[Element]:
         """The elements that match, in document order. Raises ValueError as above."""
         return self._document.select(selector)
+
+    def texts(self) -> Iterator[Text]:
+        """Every text of the document, in its order."""
+        return (node for node in self._document.descendants if isinstance(node, Text))
 
 
 def _read(node: Element, attr: str | None) -> str | None:
