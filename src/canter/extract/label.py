@@ -24,8 +24,8 @@ _WORD = re.compile(r"[^\W_]+")
 _LITTLE = frozenset(
     _WORD.findall(
         "a an the of for on to in and your our der die das des den dem von vom für und im le la les l de du "
-        "d des un une et pour el los las del y por para il lo gli di della delle dei e per o do da dos das em "
-        "os w na z dla i"
+        "d des un une et pour el los las del y por para il lo gli di della delle dei e per o do da dos das "
+        "em os w na z dla i"
     )
 )
 _MARKS = re.compile(r"[*†‡§¹²³⁴⁵⁶⁷⁸⁹⁰®™℠]+|[(\[]\d{1,2}[)\]]")
@@ -33,6 +33,7 @@ _SEPARATOR = re.compile(r"\s*[:：=]\s*|\s+[–—|-]\s+|\s*\t\s*")
 _LEADING = re.compile(r"^(?:[:：=]\s*|[–—|-]\s+)+")
 _AMOUNT = re.compile(r"\s(?=[-+]?[$€£¥]?\s?[.,]?\d)")
 _HIDDEN = frozenset({"script", "style", "title", "noscript", "option", "textarea"})
+_SECTIONS = frozenset({"body", "html", "main", "section", "article", "form", "table", "dl"})
 _CELLS = ("td", "th")
 
 
@@ -125,7 +126,7 @@ def _whole(around: Element, wanted: tuple[str, ...]) -> Element | None:
     """The outermost element near a text that holds the label and nothing else."""
     whole: Element | None = None
     for _ in range(_CLIMB):
-        text = _short(around, MAX_LABEL)
+        text = None if around.tag in _SECTIONS else _short(around, MAX_LABEL)
         if text is None:
             break
         if words(text) == wanted:

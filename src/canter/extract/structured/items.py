@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from canter.extract.html import Element, Tree
+from canter.extract.html import Element, Text, Tree
 from canter.extract.structured.model import Item, Node, short
 
 MAX_VALUES = 100_000  # of a page; a page of references to references could ask for the square of its length
@@ -15,6 +16,7 @@ _URL_ATTRIBUTE = {
     "source": "src", "track": "src", "video": "src", "object": "data", "data": "value", "meter": "value",
     "time": "datetime",
 }  # fmt: skip
+_SCHEMA = re.compile(r"(?i:https?://(?:www\.)?schema\.org)")
 _PREFIXES = {
     "schema": "http://schema.org/", "og": "http://ogp.me/ns#", "dc": "http://purl.org/dc/terms/",
     "dcterms": "http://purl.org/dc/terms/", "foaf": "http://xmlns.com/foaf/0.1/",
@@ -134,7 +136,7 @@ def _microdata_value(element: Element) -> str:
         return content
     named = _URL_ATTRIBUTE.get(element.tag)
     value = element.attr(named) if named else None
-    return element.text if value is None else value
+    return _text(element) if value is None else value
 
 
 def _rdfa(tree: Tree) -> list[Node]:
@@ -172,7 +174,15 @@ def _rdfa_value(element: Element) -> str:
         value = element.attr(name)
         if value is not None:
             return value
-    return element.text
+    return _text(element)
+
+
+def _text(element: Element) -> str:
+    """The text that a reader sees."""
+    if element.select_one("script, style") is None:
+        return element.text
+    hidden = {node for each in element.select("script, style") for node in each.children}
+    return "".join(node.data for node in element.descendants if isinstance(node, Text) and node not in hidden)
 
 
 class _Context:
@@ -205,6 +215,8 @@ class _Contexts:
             pairs = zip(words[::2], words[1::2], strict=False)
             named = {name.rstrip(":").lower(): address for name, address in pairs}
             vocab = element.attr("vocab")
+            if vocab is not None and _SCHEMA.fullmatch(vocab.strip()):
+                vocab = f"{vocab.strip()}/"  # as it was meant
             self._at[element] = _Context(
                 outer.vocab if vocab is None else vocab.strip(),
                 {**outer.prefixes, **named} if named else outer.prefixes,

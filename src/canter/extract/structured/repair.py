@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"|(?P<space>\s++)",
     re.DOTALL,
 )
-_TRAILING = re.compile(r'("(?:[^"\\]++|\\.)*+(?:"|\Z))|,(?=[,\s]*+[}\]])', re.DOTALL)
+_TRAILING = re.compile(r'("(?:[^"\\]++|\\.)*+(?:"|\Z))|,(?=\s*+[,}\]])', re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(.)|\Z)|"', re.DOTALL)
 _WORDS = {"undefined": "null", "None": "null", "True": "true", "False": "false"}
 _DECODER = json.JSONDecoder(strict=False)
