@@ -41,6 +41,7 @@ _DOCTYPE = re.compile(rb"<![a-zA-Z][^>]*+>")
 _TYPE = re.compile(
     rb"[\t\n\f\r /](?i:type)[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >]*+))"
 )
+_ENTITY = re.compile(rb"type[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"[^\"&]*+&|'[^'&]*+&|[^\t\n\f\r \"'&]*+&)")
 _WANTED = b"application/ld+json"
 _ASCII_BASED = re.compile(r"utf-8|windows-\d+|iso-8859-[\w-]+|koi8-\w|gbk|gb18030|big5|euc-\w+|macintosh")
 
@@ -80,7 +81,7 @@ def _entity_in_type(lower: bytes) -> bool:
     at = lower.find(b"<script")
     while at >= 0:
         tag = lower[at : lower.find(b">", at)]
-        if b"&" in tag and b"type" in tag and b"&" in tag[tag.find(b"type") :]:
+        if b"&" in tag and (tag.count(b'"') % 2 or tag.count(b"'") % 2 or _ENTITY.search(tag)):
             return True
         at = lower.find(b"<script", at + 7)
     return False
