@@ -9,44 +9,14 @@ import sys
 import pytest
 
 from canter.extraction import Page, is_text
-from canter.extraction.charset import charset_of
 from canter.extraction.page import parse_json
 
-CHARSETS = [
-    (b"\xef\xbb\xbfabc", "text/html; charset=latin1", "utf-8"),
-    (b"\xff\xfea\0", None, "utf-16-le"),
-    (b"\xfe\xff\0a", None, "utf-16-be"),
-    (b"", "text/html; charset=UTF-8", "utf-8"),
-    (b"", 'text/html; charset="ISO-8859-1"', "cp1252"),
-    (b"", "text/html;charset=gb2312", "gb18030"),
-    (b"", "text/html; charset=Shift_JIS", "cp932"),
-    (b"", "text/html; charset=utf-16", "utf-16-le"),
-    (b'<meta charset="iso-8859-2">', "text/html", "iso8859-2"),
-    (b"<META http-equiv=Content-Type content='text/html; charset=windows-1251'>", None, "cp1251"),
-    (b'<meta charset="iso-8859-2">', "text/html; charset=utf-8", "utf-8"),
-    (b'<meta charset="utf-16">', None, "utf-8"),
-    (b'<!-- <meta charset="iso-8859-2"> --><p>', None, "utf-8"),
-    (b" " * 1024 + b'<meta charset="iso-8859-2">', None, "utf-8"),
-    (b" " * 1024 + b'<meta charset="iso-8859-2">\xb3', None, "iso8859-2"),
-    (b'<meta charset="no-such">caf\xc3\xa9', None, "utf-8"),
-    (b"caf\xe9", "text/html; charset=base64", "cp1252"),
-    (b"caf\xe9", "text/html; charset=utf-7", "cp1252"),
-    (b"caf\xe9", "text/html; charset=\0", "cp1252"),
-    (b"", None, "utf-8"),
-]
 
-
-@pytest.mark.parametrize(("body", "content_type", "codec"), CHARSETS)
-def test_charset(body: bytes, content_type: str | None, codec: str) -> None:
-    """Byte-order mark, header, meta in the first 1,024 bytes, UTF-8 that fits, a later meta."""
-    assert charset_of(body, content_type) == codec
-
-
-@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252", "gb18030", "cp932"])
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252", "gb18030", "shift_jis"])
 def test_text_tree_and_json_agree_on_the_encoding(codec: str) -> None:
     """A page reads the same as text, through selectors and as JSON; the byte-order mark is no text."""
     text = "価é" if codec != "cp1252" else "é"
-    text = text.replace("é", "") if codec == "cp932" else text
+    text = text.replace("é", "") if codec == "shift_jis" else text
     headers = {"content-TYPE": f"text/html; charset={codec.removesuffix('-sig')}"}
     page = Page("", 200, headers, f"<title>{text}</title>".encode(codec))
     assert page.text == f"<title>{text}</title>"
@@ -115,7 +85,7 @@ from canter.extraction import Extractor, Page
 from canter.sites import Site
 extractor = Extractor(Site("a", fields={"t": "h1"}))
 resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
-body = b"".join(b"<font x=%d><p>" % i for i in range(4000))
+body = b"".join(b"<font x=%d><p>" % i for i in range(12000))
 try:
     extractor.read(Page("", 200, {}, body))
 except MemoryError as error:

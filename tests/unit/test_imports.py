@@ -152,7 +152,7 @@ def test_only_one_file_knows_each_big_library() -> None:
             "transports.faults",
             "apps.market",
         },  # the last is the demo's servers
-        "selectolax": {"extraction.html"},
+        "turbohtml": {"extraction.html", "extraction.charset"},
         "protego": {"rules.robots"},
         "price_parser": {"extraction.money"},
         "pyarrow": {"parquet", "stores.parquet"},

@@ -1,81 +1,51 @@
-"""Bytes to text: byte-order mark, header, early `<meta>`, UTF-8 where valid, late `<meta>`, windows-1252."""
+"""Bytes to text by the WHATWG order: byte-order mark, HTTP header, `<meta>`, then a guess.
+
+Labels, decoders, the scan for `<meta>` and the guess (chardetng's) are turbohtml's, which follow the WHATWG
+Encoding and HTML standards. Names of encodings are WHATWG's, in lower case: "utf-8", "windows-1252", "gbk".
+"""
 
 from __future__ import annotations
 
-import codecs
 import re
 from functools import lru_cache
 
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
-_HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
-_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
-_FAR = 256 * 1024  # bytes; browsers too heed a `<meta>` that comes after its first 1024
-_META = re.compile(rb"""<meta[\s/][^>]*?charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
+import turbohtml
+import turbohtml.detect  # registers the codecs named whatwg-...
 
-# Labels that WHATWG reads as a larger encoding than their name says.
-_LARGER = {
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "euc_kr": "cp949",
-    "shift_jis": "cp932",
-    "big5": "big5hkscs",
-}
-_NAMES = {
-    "utf-16": "utf-16-le",
-    "ucs-2": "utf-16-le",
-    "unicode": "utf-16-le",
-    "x-sjis": "cp932",
-    "windows-31j": "cp932",
-    "x-gbk": "gb18030",
-    "x-mac-cyrillic": "mac-cyrillic",
-    "iso-8859-8-i": "iso8859-8",
-    "unicode-1-1-utf-8": "utf-8",
-    "x-user-defined": "cp1252",
-    "macintosh": "mac-roman",
-}
-# Python has codecs that are no character encodings, or that no page should be able to choose.
-_ALLOWED = frozenset(
-    {f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)}
-    | {f"cp{n}" for n in (866, 874, 932, 949, *range(1250, 1259))}
-    | {"utf-8", "utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp"}
-    | {"koi8-r", "koi8-u", "mac-roman", "mac-cyrillic"}
-)
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
+_HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+_HEAD = 1024  # bytes that the standard's first scan reads
+_PYTHON = frozenset({"utf-8", "utf-16le", "utf-16be"})  # decoded alike by Python, and faster
 
 
 def charset_of(body: bytes, content_type: str | None) -> str:
-    """Name of the Python codec that reads the body. Never fails: windows-1252 reads anything."""
-    for mark, codec in _BOMS:
+    """The encoding of an HTML body. Never fails: windows-1252 reads anything."""
+    return declared(body, content_type) or sniffed(body)
+
+
+def declared(body: bytes, content_type: str | None) -> str | None:
+    """The encoding that the byte-order mark or else the Content-Type header names, without a look inside."""
+    for mark, name in _BOMS:
         if body.startswith(mark):
-            return codec
+            return name
     match = _HEADER.search(content_type[:1024]) if content_type else None
-    declared = _codec(match[1]) if match else None
-    if declared is None:
-        declared = _declared_in(body[:1024])
-    if declared is not None:
-        return declared
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return _declared_in(body[:_FAR]) or "cp1252"
-    return "utf-8"
+    return encoding(match[1]) if match else None
 
 
-def _declared_in(head: bytes) -> str | None:
-    """The codec that the first `<meta>` with a charset names."""
-    meta = _META.search(_COMMENT.sub(b"", head))
-    codec = _codec(meta[1].decode("latin-1")) if meta else None
-    return "utf-8" if codec in ("utf-16-le", "utf-16-be") else codec  # it could be read, so it is no UTF-16
+def sniffed(body: bytes) -> str:
+    """The encoding by an early `<meta>`, then by one anywhere, then by what the bytes look like."""
+    head = turbohtml.parse(body[:_HEAD], positions=False)
+    if head.encoding_confidence != "certain":
+        head = turbohtml.parse(body, positions=False, detect_encoding=True)
+    return (head.encoding or "windows-1252").lower()
 
 
-def decode(body: bytes, codec: str) -> str:
-    """The text without byte-order mark; bytes that the codec does not know become U+FFFD."""
-    return strip_bom(body).decode(codec, "replace")
+def decode(body: bytes, charset: str) -> str:
+    """The text without byte-order mark; bytes that the encoding does not know become U+FFFD."""
+    body = strip_bom(body)
+    if charset in _PYTHON:
+        return body.decode(charset, "replace")
+    return body.decode(f"whatwg-{charset}", "replace")
 
 
 def strip_bom(body: bytes) -> bytes:
@@ -87,12 +57,10 @@ def strip_bom(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _codec(label: str) -> str | None:
-    """The codec for a label as WHATWG reads it; None for one that it does not know."""
-    label = label.strip().lower()
+def encoding(label: str) -> str | None:
+    """The encoding of a WHATWG label; None for one that the standard does not know."""
     try:
-        name = codecs.lookup(_NAMES.get(label, label)).name
+        name = turbohtml.parse(b"", encoding=label).encoding
     except (LookupError, ValueError):
         return None
-    name = _LARGER.get(name, name)
-    return name if name in _ALLOWED else None
+    return name.lower() if name else None

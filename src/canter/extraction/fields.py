@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import jmespath
 from jmespath.parser import ParsedResult
 
-from canter.extraction.html import check_selector
+from canter.extraction.html import check_selector, check_xpath
+from canter.extraction.label import Labels
 from canter.extraction.page import Page, parse_json
+from canter.extraction.structured import Found as Told
+from canter.extraction.structured import Node, StructuredData, agreed, follow, parse_path
+from canter.extraction.structured.typed import typed
 from canter.extraction.values import MAX_TEXT, Hints, collapse, convert, convert_number
 from canter.model import Value
 from canter.sites.site import Field, Mistake
 
 T = TypeVar("T")
-Found = str | int | float  # what a rule finds: a collapsed text, or a number of JSON
+Found = str | int | float | Told  # what a rule finds: a collapsed text, a number of JSON, structured data
 
 _NOUNS = {
     "text": "text",
@@ -37,7 +41,7 @@ class Reading:
     `problems` collects what went wrong, a line each.
     """
 
-    __slots__ = ("_base", "_json", "_scripts", "page", "problems")
+    __slots__ = ("_base", "_json", "_labels", "_scripts", "_structured", "page", "problems")
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -45,6 +49,8 @@ class Reading:
         self._base: str | None = None
         self._json: list[Any] | None = None
         self._scripts: dict[str, list[list[Any]]] = {}
+        self._structured: StructuredData | None = None
+        self._labels: Labels | None = None
 
     @property
     def base(self) -> str:
@@ -54,6 +60,20 @@ class Reading:
             url = convert("url", collapse(base), Hints(base=self.page.url)) if base else None
             self._base = url if isinstance(url, str) else self.page.url
         return self._base
+
+    @property
+    def structured(self) -> StructuredData:
+        """The page's structured data."""
+        if self._structured is None:
+            self._structured = StructuredData(self.page.tree, self.page.url)
+        return self._structured
+
+    @property
+    def labels(self) -> Labels:
+        """The page's texts, to find labels in."""
+        if self._labels is None:
+            self._labels = Labels(self.page.tree)
+        return self._labels
 
     def documents(self) -> list[Any]:
         """The answer's JSON, or nothing and a problem."""
@@ -96,11 +116,9 @@ class FieldReader:
     __slots__ = ("_attr", "_css", "_expression", "_hints", "_index", "_pattern", "field", "name")
 
     def __init__(self, name: str, field: Field, locale: str | None) -> None:
-        for selector in field.css:
-            try:
-                check_selector(selector)
-            except ValueError as error:
-                raise Mistake(f"fields.{name}.css", str(error)) from error
+        _check(f"fields.{name}.css", field.css, check_selector)
+        _check(f"fields.{name}.xpath", field.xpath, check_xpath)
+        _check(f"fields.{name}.structured", field.structured, parse_path)
         self.name = name
         self.field = field
         self._css = field.css
@@ -121,17 +139,20 @@ class FieldReader:
     def typed(self, item: Found, reading: Reading) -> Value:
         """What was found as the field's type; None and a problem where it does not fit."""
         kind = self.field.type
-        if isinstance(item, str):
-            hints = self._with_base(reading) if kind == "url" else self._hints
+        hints = self._with_base(reading) if kind == "url" else self._hints
+        if isinstance(item, Told):
+            value, item = typed(kind, item, hints), item.value
+        elif isinstance(item, str):
             value = convert(kind, item, hints)
         else:
-            value = convert_number(kind, item, self._hints)
+            value = convert_number(kind, item, hints)
         if value is None:
             reading.problems.append(f"{self.name}: {_short(item)} is not {_NOUNS[kind]}")
         return value
 
     def _with_base(self, reading: Reading) -> Hints:
-        return self._hints._replace(base=reading.base if self._css else reading.page.url)
+        in_page = self._expression is None or self._css
+        return self._hints._replace(base=reading.base if in_page else reading.page.url)
 
     def _found(self, reading: Reading) -> list[Found]:
         """What the first rule that finds something finds: one item, or all where many are wanted."""
@@ -149,12 +170,7 @@ class FieldReader:
         """Rule by rule, what it gives before it is narrowed to a text or number."""
         expression = self._expression
         if expression is None:
-            tree = reading.page.tree
-            for selector in self._css:
-                if self._index == 0 and not self.field.many:
-                    yield (tree.first(selector, self._attr),)
-                else:
-                    yield self._chosen(tree.all(selector, self._attr))
+            yield from self._in_page(reading)
         elif not self._css:
             for document in reading.documents():
                 yield self._chosen(_searched(expression, document))
@@ -166,6 +182,39 @@ class FieldReader:
                         found = _searched(expression, document)
                         yield found if self.field.many else found[:1]
 
+    def _in_page(self, reading: Reading) -> Iterator[Iterable[Any]]:
+        """The same for rules that read the page itself."""
+        for selector in self._css:
+            if self._index == 0 and not self.field.many:
+                yield (reading.page.tree.first(selector, self._attr),)
+            else:
+                yield self._chosen(reading.page.tree.all(selector, self._attr))
+        for expression in self.field.xpath:
+            yield self._chosen(reading.page.tree.xpath(expression, self._attr))
+        for path in self.field.structured:
+            for product in reading.structured.products:
+                yield self._chosen(self._told(product, path, reading))
+        for label in self.field.label:
+            texts = reading.labels.beside(label)
+            yield self._chosen(texts) if self.field.index is not None or self.field.many else self._fit(texts)
+
+    def _told(self, product: Node, path: str, reading: Reading) -> list[Told]:
+        """The values of a path; none where one is wanted and several offers disagree."""
+        steps = parse_path(path)
+        found = follow(product, steps)
+        if self.field.many or self.field.index is not None or agreed(found, steps):
+            return found
+        reading.problems.append(f"{self.name}: the offers disagree on {path}: {_short_all(found)}")
+        return []
+
+    def _fit(self, texts: list[str]) -> list[str]:
+        """The first of the texts beside a label that fits the field; the first of all where none does."""
+        for text in texts:
+            narrowed = self._narrowed(text, [])
+            if isinstance(narrowed, str) and narrowed and convert(self.field.type, narrowed, self._hints):
+                return [text]
+        return texts[:1]
+
     def _chosen(self, items: list[T]) -> list[T]:
         if self.field.many:
             return items
@@ -175,6 +224,9 @@ class FieldReader:
         """A text collapsed and narrowed by the pattern, a number as it is; "" where there is nothing."""
         if item is None:
             return ""
+        if isinstance(item, Told):
+            narrowed = self._narrowed(item.value, unmatched)
+            return "" if narrowed == "" or isinstance(narrowed, Told) else item._replace(value=narrowed)
         if isinstance(item, bool):
             item = "true" if item else "false"
         if not isinstance(item, str | int | float):
@@ -190,9 +242,21 @@ class FieldReader:
         return collapse((match[1] if self._pattern.groups else match[0]) or "")
 
 
+def _check(key: str, rules: tuple[str, ...], check: Callable[[str], object]) -> None:
+    for rule in rules:
+        try:
+            check(rule)
+        except ValueError as error:
+            raise Mistake(key, str(error)) from error
+
+
 def _searched(expression: ParsedResult, document: Any) -> list[Any]:
     result = expression.search(document)
     return result if isinstance(result, list) else [result]
+
+
+def _short_all(found: list[Told]) -> str:
+    return ", ".join(dict.fromkeys(_short(each.value) for each in found[:5]))
 
 
 def _short(item: object) -> str:

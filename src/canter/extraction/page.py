@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from canter.extraction.charset import charset_of, decode, strip_bom
+from canter.extraction.charset import declared, decode, sniffed, strip_bom
 from canter.extraction.html import Tree
 from canter.extraction.values import collapse
 
@@ -36,9 +36,9 @@ class Page:
 
     @property
     def charset(self) -> str:
-        """The codec that reads the content: byte-order mark, header, `<meta>`, or what fits."""
+        """The encoding of the content, as WHATWG names it: byte-order mark, header, `<meta>`, guess."""
         if self._charset is None:
-            self._charset = charset_of(self.content, content_type(self.headers))
+            self._charset = self._declared() or sniffed(self.content)
         return self._charset
 
     @property
@@ -52,17 +52,21 @@ class Page:
     def tree(self) -> Tree:
         """The content as a tree of HTML. Raises MemoryError where it does not fit."""
         if self._tree is None:
-            utf8 = self.charset == "utf-8"
-            self._tree = Tree(strip_bom(self.content) if utf8 else self.text)
+            self._tree = Tree(self.content, self._charset or self._declared())
+            self._charset = self._tree.charset
         return self._tree
+
+    def _declared(self) -> str | None:
+        return declared(self.content, content_type(self.headers))
 
     def css(self, selector: str) -> list[str]:
         """Texts of all elements that match, white space collapsed. Raises ValueError for a bad selector."""
         return [collapse(text or "") for text in self.tree.all(selector)]
 
     def json(self) -> Any:
-        """The content as JSON. Raises ValueError where it is none."""
-        return parse_json(self.content if self.charset == "utf-8" else self.text.encode())
+        """The content as JSON, UTF-8 where nothing else is declared. Raises ValueError where it is none."""
+        charset = self._declared() or "utf-8"
+        return parse_json(self.content if charset == "utf-8" else decode(self.content, charset).encode())
 
 
 def content_type(headers: Mapping[str, str]) -> str | None:

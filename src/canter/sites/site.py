@@ -88,20 +88,35 @@ def _texts(value: object) -> object:
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
+_EXPECTED = {
+    "css": "a CSS selector",
+    "xpath": "an XPath expression",
+    "structured": "a path such as sku or offers.price",
+    "label": "the words of a label",
+}
+_SOURCES = "css, xpath, structured, label or json"
+_MAX_LABEL = 120
+
 
 class Field(_Model):
     """How one field is found and what it is.
 
-    css: selector, or several of which the first that finds a text counts. json: JMESPath into a JSON answer,
-    or with css into the JSON of a script. attr: an attribute in place of the element's text. index: which
-    match, from 0, negative from the end. many: all matches, as a list. pattern: narrows the text to a regular
-    expression's first group (searched in its first 10,000 characters). currency: ISO 4217 code for money
-    whose text names none. A field without css and json is one that the site's `parse` function gives.
+    css, xpath, structured, label: a rule, or several of which the first that finds a value counts; of several
+    sources css comes first, then xpath, structured, label. structured: a path into the page's product as
+    JSON-LD, microdata, RDFa or OpenGraph tell it, such as "offers.price". label: the words beside which the
+    value stands. json: JMESPath into a JSON answer, or with css into the JSON of a script. attr: an attribute
+    in place of the element's text. index: which match, from 0, negative from the end. many: all matches, as a
+    list. pattern: narrows the text to a regular expression's first group (searched in its first 10,000
+    characters). currency: ISO 4217 code for money whose text names none. A field without any source is one
+    that the site's `parse` function gives.
 
     Raises ConfigError for what cannot be used.
     """
 
     css: Texts = ()
+    xpath: Texts = ()
+    structured: Texts = ()
+    label: Texts = ()
     jmespath: str | None = pydantic.Field(default=None, alias="json")
     attr: str | None = None
     index: int | None = None
@@ -117,7 +132,11 @@ class Field(_Model):
     @property
     def from_parse(self) -> bool:
         """Whether only the site's `parse` function can give this field."""
-        return not self.css and self.jmespath is None
+        return self.jmespath is None and not any(self._rules.values())
+
+    @property
+    def _rules(self) -> dict[str, tuple[str, ...]]:
+        return {"css": self.css, "xpath": self.xpath, "structured": self.structured, "label": self.label}
 
     @property
     def declared(self) -> str:
@@ -128,10 +147,14 @@ class Field(_Model):
     def _usable(self) -> Self:
         _check_pattern(self.pattern)
         _check_jmespath(self.jmespath)
-        if any(not css.strip() for css in self.css):
-            raise Mistake("css", "expected a CSS selector, not an empty text")
-        if self.attr is not None and (self.jmespath is not None or not self.css):
-            raise Mistake("attr", "expected beside css and without json")
+        for key, rules in self._rules.items():
+            if any(not rule.strip() for rule in rules) or (key in self.model_fields_set and not rules):
+                raise Mistake(key, f"expected {_EXPECTED[key]}, not an empty text")
+            if key != "css" and rules and self.jmespath is not None:
+                raise Mistake(key, "expected without json")
+        _check_labels(self.label)
+        if self.attr is not None and (self.jmespath is not None or not (self.css or self.xpath)):
+            raise Mistake("attr", "expected beside css or xpath and without json")
         if self.many and self.index is not None:
             raise Mistake("index", "expected without many")
         if self.currency is not None and self.type != "money":
@@ -139,8 +162,14 @@ class Field(_Model):
         if self.currency is not None and not re.fullmatch("[A-Z]{3}", self.currency):
             raise Mistake("currency", f"expected a code such as USD, not {shown(self.currency)}")
         if self.from_parse and self.model_fields_set - {"required"}:
-            raise Mistake("css", "expected css or json beside the field's other keys")
+            raise Mistake("css", f"expected {_SOURCES} beside the field's other keys")
         return self
+
+
+def _check_labels(labels: tuple[str, ...]) -> None:
+    for label in labels:
+        if not re.search(r"[^\W_]", label) or len(label) > _MAX_LABEL:
+            raise Mistake("label", f"expected words, {_MAX_LABEL} characters at most, not {shown(label)}")
 
 
 def _check_pattern(pattern: str | None) -> None:
@@ -279,7 +308,7 @@ class Site(_Model):
             if not name or name in RECORD_KEYS:
                 raise Mistake(f"fields.{name}", "expected a name that is no key of a record")
             if field.from_parse and self.parse is None:
-                raise Mistake(f"fields.{name}", "expected css or json, for the site has no parse function")
+                raise Mistake(f"fields.{name}", f"expected {_SOURCES}, for the site has no parse function")
             if field.type == "money" and f"{name}_currency" in self.fields:
                 raise Mistake(
                     f"fields.{name}_currency", f"expected another name: {name} fills this column in tables"
