@@ -36,6 +36,7 @@ def write(path: Path, columns: dict[str, Any], **options: Any) -> Path:
 
 def test_rows_are_numbered_and_other_columns_travel_as_text(tmp_path: Path) -> None:
     """Each value as one would write it, structures as JSON; a null is not there."""
+    who = pa.struct([("name", pa.string()), ("since", pa.date32()), ("cost", pa.decimal128(9, 2))])
     second = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
     path = write(
         tmp_path / "u.parquet",
@@ -50,7 +51,7 @@ def test_rows_are_numbered_and_other_columns_travel_as_text(tmp_path: Path) -> N
             "at": pa.array([second, None], pa.timestamp("ms", "Europe/Berlin")),
             "nano": pa.array([1, None], pa.timestamp("ns")),
             "tags": [["é", None], None],
-            "who": [{"name": "B", "since": date(2026, 1, 2), "cost": Decimal("1.50")}, None],
+            "who": pa.array([{"name": "B", "since": date(2026, 1, 2), "cost": Decimal("1.50")}, None], who),
             "digest": [b"\xff\x00", None],
             "kind": pa.array(["lamp", None]).dictionary_encode(),
             "nothing": pa.nulls(2),

@@ -58,6 +58,7 @@ class ParquetSink(FileSink):
         self._source = list(source_columns)
         self._schema = _schema(fields, self._fields, self._source)
         self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0  # of those that wait
         self._file = _Written()
         self._writer = parquet.ParquetWriter(self._file, self._schema, compression="zstd")
         super().__init__(target)
@@ -65,9 +66,11 @@ class ParquetSink(FileSink):
     def encode(self, records: Sequence[Record]) -> bytes:
         """The row groups that these records complete; the others wait."""
         if records:
-            self._waiting.append(self._batch(records))
-        rows = sum(batch.num_rows for batch in self._waiting)
-        if rows >= GROUP_ROWS or sum(batch.nbytes for batch in self._waiting) >= GROUP_BYTES:
+            batch = self._batch(records)
+            self._waiting.append(batch)
+            self._rows += batch.num_rows
+            self._bytes += batch.nbytes
+        if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._write_group()
         return self._file.take()
 
@@ -84,6 +87,7 @@ class ParquetSink(FileSink):
         if self._waiting:
             table = pa.Table.from_batches(self._waiting, self._schema)
             self._waiting.clear()
+            self._rows = self._bytes = 0
             self._writer.write_table(table, row_group_size=table.num_rows)
 
     def _batch(self, records: Sequence[Record]) -> pa.RecordBatch:
