@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import re
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,7 @@ import pytest
 from canter.extraction import Extractor, Page
 from canter.extraction.html import Tree
 from canter.extraction.structured import Node, Source, StructuredData, short, walk
-from canter.extraction.structured.jsonld import SCRIPTS, jsonld
-from canter.extraction.structured.scan import jsonld_of
+from canter.extraction.structured.jsonld import jsonld
 from canter.sites import Site
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -245,28 +243,3 @@ def test_every_rdfa_page_of_extruct() -> None:
                     assert any(text in map(str, node.get(short(name))) for node in nodes), (stem, name, text)
                     read += 1
     assert read == 10
-
-
-# --- without a tree ---
-
-
-def test_bytes_give_what_the_tree_gives() -> None:
-    """The scan of a page's bytes answers as its tree does, or says that it cannot; on torn pages too."""
-    names = (CORPUS / "BENCH.txt").read_text("utf-8").splitlines()
-    dice, answered = random.Random(1), 0
-    for name in names:
-        whole = content(name)
-        cut, other = dice.randrange(len(whole)), content(dice.choice(names))
-        for body in (whole, whole[:cut] + dice.choice([b"<", b'"', b"<!--", b"<svg>", b"'>"]) + other[cut:]):
-            scanned = jsonld_of(body, "utf-8")
-            if scanned is not None:
-                texts = [text for text in Tree(body, "utf-8").all(SCRIPTS) if text]
-                assert [item(node) for node in scanned] == [item(node) for node in jsonld(texts)], name
-                answered += 1
-    assert answered > 250
-
-
-@pytest.mark.parametrize("charset", ["utf-16le", "iso-2022-jp", "shift_jis", "replacement"])
-def test_an_encoding_that_does_not_hold_ascii_is_left_to_the_tree(charset: str) -> None:
-    """Bytes that look like a tag can be half a character there."""
-    assert jsonld_of(b'<script type="application/ld+json">{"a": 1}</script>', charset) is None

@@ -13,16 +13,18 @@ from canter.extraction.page import parse_json
 _START = re.compile(r"[\[{]")
 _WRAPPING = re.compile(r"<!\[CDATA\[|\]\]>|<!--|-->")
 # A quote ends a text only where what follows can follow a text: `"a 19" screen",` has one end.
-_STRING = r'"(?:[^"\\]++|\\.|"(?!\s*(?:[,:}\]]|/[/*]|\Z)))*+(?:"|\Z)'
+# No possessive quantifiers: Python before 3.11.5 matches them wrongly. None is needed, for a text always
+# ends, at the latest with the script, so that nothing is ever tried again.
+_STRING = r'"(?:[^"\\]+|\\.|"(?!\s*(?:[,:}\]]|/[/*]|\Z)))*(?:"|\\?\Z)'
 _TOKEN = re.compile(
     rf"(?P<string>{_STRING})"
-    r"|(?P<single>'(?:[^'\\]++|\\.|'(?!\s*(?:[,:}\]]|/[/*]|\Z)))*+(?:'|\Z))"
-    r"|(?P<comment>/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|//[^\n]*+)"
-    r"|(?P<word>[A-Za-z_$][\w$]*+)"
-    r"|(?P<space>\s++)",
+    r"|(?P<single>'(?:[^'\\]+|\\.|'(?!\s*(?:[,:}\]]|/[/*]|\Z)))*(?:'|\\?\Z))"
+    r"|(?P<comment>/\*(?:[^*]+|\*(?!/))*(?:\*/|\Z)|//[^\n]*)"
+    r"|(?P<word>[A-Za-z_$][\w$]*)"
+    r"|(?P<space>\s+)",
     re.DOTALL,
 )
-_TRAILING = re.compile(r'("(?:[^"\\]++|\\.)*+(?:"|\Z))|,(?=\s*+[,}\]])', re.DOTALL)
+_TRAILING = re.compile(r'("(?:[^"\\]+|\\.)*(?:"|\\?\Z))|,(?=\s*[,}\]])', re.DOTALL)
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(.)|\Z)|"', re.DOTALL)
 _WORDS = {"undefined": "null", "None": "null", "True": "true", "False": "false"}
 _DECODER = json.JSONDecoder(strict=False)
@@ -59,7 +61,7 @@ def _values(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             return
         yield value
-        following = re.compile(r"[\s,;]*+(?=[\[{])").match(text, at)
+        following = re.compile(r"[\s,;]*(?=[\[{])").match(text, at)
         if following is None:
             return
         at = following.end()
