@@ -119,6 +119,11 @@ class Field(_Model):
         """Whether only the site's `parse` function can give this field."""
         return not self.css and self.jmespath is None
 
+    @property
+    def declared(self) -> str:
+        """The type, `TYPE[]` where `many` makes it a list; "" where only `parse` can give the value."""
+        return "" if self.from_parse else self.type + "[]" * self.many
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         _check_pattern(self.pattern)
@@ -294,8 +299,8 @@ class Site(_Model):
 
     @cached_property
     def declared(self) -> dict[str, str]:
-        """The type of each declared field by name; "" where the parse function gives it."""
-        return {name: "" if field.from_parse else field.type for name, field in self.fields.items()}
+        """The type of each declared field by name, `TYPE[]` for a list; "" where `parse` gives it."""
+        return {name: field.declared for name, field in self.fields.items()}
 
     def parse_function(self) -> Callable[[Any], Any] | None:
         """The parse function, imported where it is given by name. Raises ConfigError."""
