@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": SITES | {"rules", "pace", "extract"},
     "robots": {"model", "rules"},
     "records": SITES | {"rules", "extract"},
+    "again": {"model", "protocols", "policy", "records"},
     # adapters: each knows the base and what it is made of, never another adapter
     "transports": BASE,
     "stores": BASE | {"rules", "output"},
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": SITES | {"policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "canter": {"crawler", "errors", "extract", "model", "sites"},  # the public names, loaded on use
     # programs: nobody imports them
-    "apps": SITES | {"extract", "output", "run", "stores", "canter"},
+    "apps": SITES | {"extract", "output", "run", "stores", "canter", "policy", "crawler", "again"},
     "__main__": {"apps"},
 }
 
@@ -61,11 +62,11 @@ IO = {
     "pathlib", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib.request", "uvloop",
 }  # fmt: skip
-PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extract", "policy", "records")
+PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extract", "policy", "records", "again")
 
 # Each of these is one adapter: it may not know a sibling of its kind.
 SIBLINGS = (
-    ("stores.csv", "stores.jsonl", "stores.parquet", "stores.sqlite"),
+    ("stores.csv", "stores.jsonl", "stores.parquet", "stores.sqlite", "stores.warc"),
     ("transports.aiohttp", "transports.replay"),
 )
 

@@ -1,0 +1,25 @@
+"""A bound on the memory of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+HEADROOM = 512 << 20  # bytes of address space beyond what is in use
+
+
+@contextlib.contextmanager
+def bounded_memory() -> Iterator[None]:
+    """Within it a page whose tree would take gigabytes gets a MemoryError, and the process lives."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        wanted = in_use + HEADROOM
+        hard = before[1]
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
