@@ -13,8 +13,8 @@ from canter.protocols import Batch, Keeper, Visit, Work
 FULL = 500  # records that are committed at once
 INTERVAL = 1.0  # seconds between commits of fewer
 MOST = 2_000  # records waiting; whoever adds more waits
-FULL_BYTES = 16 << 20  # of pages to keep, likewise
-MOST_BYTES = 32 << 20
+FULL_BYTES = 4 << 20  # of pages to keep, likewise
+MOST_BYTES = 8 << 20
 HEARTBEAT = 10.0  # seconds between commits of nothing, which keep the lease
 
 
