@@ -8,7 +8,6 @@ from canter.pace import Sample
 from canter.policy import Policy
 from canter.rules.classify import classify, retry_after
 from canter.rules.robots import MAX_ROBOTS
-from canter.sites import Site
 
 _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 
@@ -19,15 +18,21 @@ def request_of(job: Job, policy: Policy) -> Request:
         limits = policy.limits(None)
         bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
         return Request(job.url, {}, bounds, truncate=True)
-    headers = validators(job.task, job.site)
+    headers = validators(job, policy)
     if job.site and job.site.headers and _same_origin(job.task):
         headers = {**job.site.headers, **headers}
     return Request(job.url, headers, policy.limits(job.site))
 
 
-def validators(task: Task, site: Site | None) -> dict[str, str]:
-    """Headers that ask for the page only where it changed since it was read by the same rules."""
+def validators(job: PageJob, policy: Policy) -> dict[str, str]:
+    """Headers that ask for the page only where it changed since it was read by the same rules.
+
+    None while pages are kept: each crawl's pages are to stand by themselves.
+    """
+    task, site = job.task, job.site
     page = task.page
+    if policy.settings.keep_pages is not None:
+        return {}
     if site is None or page.fields is None or page.rules != site.fingerprint or task.hops:
         return {}
     asked: dict[str, str] = {}
@@ -38,10 +43,10 @@ def validators(task: Task, site: Site | None) -> dict[str, str]:
     return asked
 
 
-def verdict_of(answer: Response | Fault, job: PageJob, utc: float) -> Verdict:
+def verdict_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: float) -> Verdict:
     """What a page's answer means; it came at `utc` (UTC seconds)."""
     verdict = classify(answer, now_utc=utc)
-    if verdict.outcome is Outcome.NOT_MODIFIED and not validators(job.task, job.site):
+    if verdict.outcome is Outcome.NOT_MODIFIED and not validators(job, policy):
         return classify(Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=utc)
     return verdict
 

@@ -89,6 +89,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
     store: str = "canter.db"
+    keep_pages: Annotated[str, Field(min_length=1)] | None = None  # a folder
     explicit: frozenset[str] = frozenset()  # given by the command line or environment
 
     @property

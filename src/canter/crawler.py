@@ -23,6 +23,7 @@ from canter.sites import Site, SiteBook
 from canter.sources import Row
 from canter.stores.sqlite import BadRow, RunLock, SqliteCrawls, SqliteIngest, SqliteWork
 from canter.stores.sqlite.schema import connect
+from canter.stores.warc import WarcKeeper
 from canter.transports.aiohttp import AiohttpTransport
 
 _APPEND = 1_000  # URLs taken from the iterable before they are appended to the store
@@ -49,17 +50,28 @@ class Crawler:
         unknown = settings.keys() - Settings.model_fields.keys() | settings.keys() & {"store", "explicit"}
         if unknown:
             raise TypeError(f"Crawler has no setting {min(unknown)!r}")
-        self._settings = resolve(settings, {}, {})
-        self._policy = Policy(self._settings, SiteBook(sites))
-        for site in sites:
-            self._policy.extractor(site)
+        self._use(resolve(settings, {}, {}), sites)
         self._path = Path(store)
         self._lock: RunLock | None = None
         self._crawls: SqliteCrawls | None = None
         self._work: SqliteWork | None = None
         self._engine: Engine | None = None
+        self._keeper: WarcKeeper | None = None
         self._running: asyncio.Task[None] | None = None
         self._records: _Records = asyncio.Queue()
+
+    @classmethod
+    def with_settings(cls, settings: Settings, sites: Sequence[Site], store: str | Path) -> Crawler:
+        """A Crawler whose settings were combined already, by `canter.config.resolve`."""
+        crawler = cls([], store)
+        crawler._use(settings, sites)
+        return crawler
+
+    def _use(self, settings: Settings, sites: Sequence[Site]) -> None:
+        self._settings = settings
+        self._policy = Policy(settings, SiteBook(sites))
+        for site in sites:
+            self._policy.extractor(site)
 
     async def __aenter__(self) -> Crawler:
         self._lock = RunLock(self._path)
@@ -105,8 +117,11 @@ class Crawler:
             for visit in visits:
                 await records.put(visit.record)
 
+        started = crawls.get(crawl).started
+        if self._settings.keep_pages:
+            self._keeper = WarcKeeper(Path(self._settings.keep_pages), crawl, started)
         engine = self._new_engine(work, deliver, crawl)
-        engine.start(crawl, crawls.get(crawl).started)
+        engine.start(crawl, started)
         running = asyncio.create_task(self._run(engine, crawl, urls, records))
         self._running, self._records = running, records
         try:
@@ -178,7 +193,7 @@ class Crawler:
         offset = time.time() - asyncio.get_running_loop().time()
         self._engine = Engine(
             work, transport, self._policy, observer, offset=offset, first_number=work.epoch << 32,
-            deliver=deliver,
+            deliver=deliver, keeper=self._keeper,
         )  # fmt: skip
         return self._engine
 
@@ -186,6 +201,9 @@ class Crawler:
         engine, self._engine = self._engine, None
         if engine:
             await engine.close()
+        keeper, self._keeper = self._keeper, None
+        if keeper:
+            keeper.close()
 
 
 async def _empty(records: _Records) -> None:

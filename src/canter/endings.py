@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from canter.extraction import Extraction, Page, is_text
+from canter.extraction import Page
 from canter.hosts import PageJob
 from canter.model import ErrorType, Fault, Outcome, Response, Verdict, request_id
 from canter.policy import Policy
 from canter.protocols import Visit, Work
-from canter.records import End, judge, visit_of
+from canter.records import End, read_answer, visit_of
 
 Answer = Response | Fault | None
 
@@ -26,33 +26,25 @@ class Endings:
     def visit(self, job: PageJob, verdict: Verdict, answer: Answer, number: int, utc: float) -> Visit:
         """How the task of `job` ended: by `answer` (None: no request was sent) to request `number`."""
         extraction = None
-        if verdict.outcome is None:
+        read = verdict.outcome is None
+        if read:
             assert isinstance(answer, Response)
-            extraction, verdict = self._read(job, answer)
+            assert job.site is not None
+            extraction, verdict = read_answer(self._policy.extractor(job.site), job.url, answer)
         task = job.task
         return visit_of(
             End(
                 task=task, site=job.site, verdict=verdict, utc=utc, number=number,
                 request_id=request_id(task.crawl, number) if number else None,
                 answer=answer, extraction=extraction, last=partial(self._work.last_fields, task),
+                keep=read and self._policy.settings.keep_pages is not None,
             )
         )  # fmt: skip
-
-    def _read(self, job: PageJob, answer: Response) -> tuple[Extraction | None, Verdict]:
-        assert job.site is not None
-        if not is_text(answer.headers.get("Content-Type"), answer.body):
-            kind = answer.headers.get("Content-Type") or "unnamed"
-            return None, _failed(ErrorType.UNSUPPORTED, f"not a text but {kind[:100]}")
-        try:
-            extraction = self._policy.extractor(job.site).read(page_of(job.url, answer))
-        except MemoryError:
-            return None, _failed(ErrorType.TOO_LARGE, "its tree does not fit in memory")
-        return extraction, judge(extraction)
 
 
 def no_robots(verdict: Verdict) -> Verdict:
     """What becomes of pages whose robots.txt cannot be had, as `verdict` on its answer says why."""
-    return _failed(ErrorType.BLOCKED, f"robots.txt cannot be had: {verdict.message}")
+    return Verdict(Outcome.FAILED, ErrorType.BLOCKED, f"robots.txt cannot be had: {verdict.message}")
 
 
 def answer_fetch(job: PageJob, answer: Answer, verdict: Verdict) -> None:
@@ -70,7 +62,3 @@ def page_of(url: str, answer: Answer, verdict: Verdict | None = None) -> Page:
     if answer is None:
         return Page(url, error=error)
     return Page(url, answer.status, answer.headers, response_time=answer.elapsed, error=error)
-
-
-def _failed(error_type: ErrorType, message: str) -> Verdict:
-    return Verdict(Outcome.FAILED, error_type, message)

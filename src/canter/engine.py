@@ -21,7 +21,7 @@ from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
 from canter.model import Fault, Response, Task, Verdict
 from canter.policy import Policy
-from canter.protocols import Batch, HostNote, Observer, Transport, Visit, Work
+from canter.protocols import Batch, HostNote, Keeper, Observer, Transport, Visit, Work
 from canter.rules.classify import classify
 from canter.rules.redirects import Redirect, follow
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
@@ -38,7 +38,7 @@ class Engine:
     """Runs one crawl (or, with `crawl` 0, single fetches only). Start it inside a running event loop.
 
     `offset` + loop time = UTC seconds; `first_number`: where request numbers begin, so that they stay
-    unique over the processes of a crawl; `deliver` is given the visits that are committed.
+    unique over the processes of a crawl; `keeper` keeps pages; `deliver` is given what is committed.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Engine:
         offset: float,
         first_number: int = 0,
         deliver: Deliver | None = None,
+        keeper: Keeper | None = None,
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -73,7 +74,7 @@ class Engine:
         self._remember_at = self._loop.time() + REMEMBER
         self._draining, self._fed = False, True
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._writer = Writer(work, 0, self._take_notes, self._committed)
+        self._writer = Writer(work, 0, self._take_notes, self._committed, keeper)
         self._writing: asyncio.Task[None] | None = None
         self.in_flight = 0
 
@@ -316,7 +317,7 @@ class Engine:
             self._frontier.succeeded(host)
             self._redirect(host, job, led, now)
             return
-        verdict = led or verdict_of(answer, job, now + self._offset)
+        verdict = led or verdict_of(answer, job, self._policy, now + self._offset)
         if verdict.healthy:
             self._frontier.succeeded(host)
         else:
@@ -366,8 +367,7 @@ class Engine:
         visit = self._endings.visit(job, verdict, answer, number, now + self._offset)
         if job.site and job.site.parse:
             self._declare(job.site.name, visit)
-        self._writer.batch.visits.append(visit)
-        self._writer.added()
+        self._writer.end(visit)
         self._observer.record(visit.record)
 
     def _declare(self, site: str, visit: Visit) -> None:

@@ -44,6 +44,21 @@ class Visit:
     fetched_at: float  # UTC seconds
     page: PageState | None = None
     value: bytes | None = None  # canonical JSON of the good fields when they differ from the last
+    kept: Response | None = None  # the answer, where it is to be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A page as it was kept: the end of `task` by `answer`, to request `number` at `utc` (UTC seconds).
+
+    `task` says nothing of places in a store; `site`: the name of the site that read the page then.
+    """
+
+    task: Task
+    answer: Response
+    utc: float
+    number: int
+    site: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,16 @@ class Work(Protocol):
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch. Raises LostLease when another worker owns a shard it touches."""
+
+
+class Keeper(Protocol):
+    """Keeps whole pages, so that they can be extracted again."""
+
+    def keep(self, visits: Iterable[Visit]) -> None:
+        """Keep the pages of the visits that have one. They are safe before the visits are committed."""
+
+    def close(self) -> None:
+        """Nothing more is kept."""
 
 
 class Observer(Protocol):

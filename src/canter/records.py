@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canter.extraction import Extraction
+from canter.extraction import Extraction, Extractor, Page, is_text
 from canter.model import (
     ErrorType,
     Fault,
@@ -23,6 +23,8 @@ from canter.rules.change import canonical, difference, fingerprint
 from canter.sites import Site
 from canter.urls import BadUrl, parse_url
 
+_READABLE = (None, ErrorType.EXTRACTION, ErrorType.TOO_LARGE)
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -37,6 +39,7 @@ class End:
     answer: Response | Fault | None = None
     extraction: Extraction | None = None
     last: Callable[[], Fields | None] = lambda: None  # the last good fields
+    keep: bool = False  # the answer was handed to extraction, and such are kept
 
 
 def judge(extraction: Extraction) -> Verdict:
@@ -45,6 +48,22 @@ def judge(extraction: Extraction) -> Verdict:
         return Verdict(Outcome.OK)
     problems = "; ".join(extraction.problems[:5]) or f"not found: {', '.join(extraction.missing)}"
     return Verdict(Outcome.FAILED, ErrorType.EXTRACTION, problems)
+
+
+def read_answer(extractor: Extractor, url: str, answer: Response) -> tuple[Extraction | None, Verdict]:
+    """What a site's rules find in an answer from `url`, and what that means for the page."""
+    if not is_text(answer.headers.get("Content-Type"), answer.body):
+        kind = answer.headers.get("Content-Type") or "unnamed"
+        return None, _failed(ErrorType.UNSUPPORTED, f"not a text but {kind[:100]}")
+    try:
+        extraction = extractor.read(Page(url, answer.status, answer.headers, answer.body, answer.elapsed))
+    except MemoryError:
+        return None, _failed(ErrorType.TOO_LARGE, "its tree does not fit in memory")
+    return extraction, judge(extraction)
+
+
+def _failed(error_type: ErrorType, message: str) -> Verdict:
+    return Verdict(Outcome.FAILED, error_type, message)
 
 
 def visit_of(end: End) -> Visit:
@@ -67,7 +86,15 @@ def visit_of(end: End) -> Visit:
     elif end.verdict.outcome is Outcome.NOT_MODIFIED:
         changed = False
     record = _record(end, fields, changed, previous)
-    return Visit(end.task, record, end.number, end.utc, page, value)
+    return Visit(end.task, record, end.number, end.utc, page, value, _worth_keeping(end))
+
+
+def _worth_keeping(end: End) -> Response | None:
+    """The answer, where it was read, or could be by other rules or with more memory."""
+    answer = end.answer
+    if end.keep and isinstance(answer, Response) and end.verdict.error_type in _READABLE:
+        return answer
+    return None
 
 
 def _fields(end: End) -> tuple[Fields, bool]:

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from canter.hosts import Notes
-from canter.protocols import Batch, Work
+from canter.protocols import Batch, Keeper, Visit, Work
 
 FULL = 500  # records that are committed at once
 INTERVAL = 1.0  # seconds between commits of fewer
 MOST = 2_000  # records waiting; whoever adds more waits
+FULL_BYTES = 4 << 20  # of pages to keep, likewise
+MOST_BYTES = 8 << 20
 HEARTBEAT = 10.0  # seconds between commits of nothing, which keep the lease
 
 
@@ -26,10 +28,13 @@ class Writer:
         crawl: int,
         take_notes: Callable[[], Notes],
         committed: Callable[[Batch], Awaitable[None]],
+        keeper: Keeper | None = None,
     ) -> None:
         self._work = work
         self._take_notes = take_notes
         self._committed = committed
+        self._keeper = keeper
+        self._bytes = 0  # of pages to keep in the batch
         self._full = asyncio.Event()
         self._space = asyncio.Event()
         self._space.set()
@@ -48,10 +53,16 @@ class Writer:
 
     def added(self) -> None:
         """Something was added to the batch."""
-        if len(self.batch) >= FULL:
+        if len(self.batch) >= FULL or self._bytes >= FULL_BYTES:
             self._full.set()
-        if len(self.batch) >= MOST:
+        if len(self.batch) >= MOST or self._bytes >= MOST_BYTES:
             self._space.clear()
+
+    def end(self, visit: Visit) -> None:
+        """Add the end of a page."""
+        self.batch.visits.append(visit)
+        self._bytes += len(visit.kept.body) if visit.kept else 0
+        self.added()
 
     def count(self, **numbers: float) -> None:
         """Add to the crawl's totals."""
@@ -91,7 +102,7 @@ class Writer:
             return
         batch.hosts, batch.paces = notes.hosts, notes.paces
         batch.retries += notes.tasks
-        self.batch = Batch(self.crawl)
+        self.batch, self._bytes = Batch(self.crawl), 0
         self._heartbeat = HEARTBEAT
         now = asyncio.get_running_loop().time()
         batch.counts["seconds"] = now - self._since
@@ -100,7 +111,13 @@ class Writer:
         self._full.clear()
         self._space.set()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._work.commit, batch)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._commit, batch)
             await self._committed(batch)
         finally:
             self._busy = False
+
+    def _commit(self, batch: Batch) -> None:
+        """The pages first: a record that is committed has its page, whatever happens in between."""
+        if self._keeper:
+            self._keeper.keep(batch.visits)
+        self._work.commit(batch)

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": SITES | {"rules", "pace", "extraction"},
     "robots": {"model", "rules"},
     "records": SITES | {"rules", "extraction"},
+    "again": {"model", "protocols", "policy", "records"},
     # adapters: each knows the base and what it is made of, never another adapter
     "transports": BASE,
     "stores": BASE | {"rules", "output"},
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": SITES | {"policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     # programs: nobody imports them
-    "apps": SITES | {"extraction", "output", "run", "stores", "canter"},
+    "apps": SITES | {"extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},
     "__main__": {"apps"},
 }
 
@@ -62,11 +63,11 @@ IO = {
     "pathlib", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib.request", "uvloop",
 }  # fmt: skip
-PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extraction", "policy", "records")
+PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extraction", "policy", "records", "again")
 
 # Each of these is one adapter: it may not know a sibling of its kind.
 SIBLINGS = (
-    ("stores.csv", "stores.jsonl", "stores.parquet", "stores.sqlite"),
+    ("stores.csv", "stores.jsonl", "stores.parquet", "stores.sqlite", "stores.warc"),
     ("transports.aiohttp", "transports.replay"),
 )
 

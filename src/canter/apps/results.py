@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -63,18 +63,18 @@ def export_records(
         raise ConfigError(f"{store}: holds no crawl yet; `canter run` makes one")
     history = SqliteHistory(store)
     try:
-        with _sink(history, row.id, path, form) as sink:
-            records = history.records(row.id, changes=changes, outcome=outcome)
-            return sum(map(lambda some: _write(sink, some), _runs(records)))  # noqa: C417
+        fields = field_types(history.declared(row.id).values())
+        with open_sink(path, form, fields, history.source_columns(row.id)) as sink:
+            return write_all(sink, history.records(row.id, changes=changes, outcome=outcome))
     finally:
         history.close()
 
 
-def _sink(history: SqliteHistory, crawl: int, path: Path | None, form: str) -> FileSink:
+def open_sink(path: Path | None, form: str, fields: Mapping[str, str], columns: Sequence[str]) -> FileSink:
+    """A sink to a file or stdout; `fields` (with their types) and source columns are for tables."""
     target = path or sys.stdout.buffer
     if form == "jsonl":
         return JsonlSink(target)
-    fields, columns = field_types(history.declared(crawl).values()), history.source_columns(crawl)
     if form == "csv":
         return CsvSink(target, fields, columns)
     try:
@@ -84,14 +84,13 @@ def _sink(history: SqliteHistory, crawl: int, path: Path | None, form: str) -> F
     return ParquetSink(target, fields, columns)
 
 
-def _runs(records: Iterator[Record]) -> Iterator[list[Record]]:
+def write_all(sink: FileSink, records: Iterator[Record]) -> int:
+    """Write records, some at a time; returns how many."""
+    number = 0
     while some := list(islice(records, _AT_ONCE)):
-        yield some
-
-
-def _write(sink: FileSink, records: list[Record]) -> int:
-    sink.write(records)
-    return len(records)
+        sink.write(some)
+        number += len(some)
+    return number
 
 
 def say(text: str) -> None:

@@ -22,15 +22,15 @@ from canter.engine import Engine
 from canter.errors import CanterError
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
+from canter.run.memory import bounded_memory, keep_freed_memory
 from canter.sites import Site, SiteBook
 from canter.stores.sqlite import SqliteWork
+from canter.stores.warc import WarcKeeper
 from canter.transports.aiohttp import AiohttpTransport
 
 REPORT = 0.5  # seconds between reports to the parent
 GRACE = 8.0  # seconds that what is in flight may take to finish
-HEADROOM = 512 << 20  # bytes of address space beyond what an idle worker has
 _PR_SET_PDEATHSIG = 1
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,11 @@ class _Worker:
         )
         work = SqliteWork(a.store, policy.shard_of)
         offset = time.time() - loop.time()
-        engine = Engine(work, transport, policy, observer, offset=offset, first_number=work.epoch << 32)
+        keep = a.settings.keep_pages
+        keeper = WarcKeeper(Path(keep), a.crawl, a.started) if keep else None
+        engine = Engine(
+            work, transport, policy, observer, offset=offset, first_number=work.epoch << 32, keeper=keeper
+        )
         engine.start(a.crawl, a.started)
         self._listen(loop, engine)
         reporting = loop.create_task(self._report(engine, observer))
@@ -98,6 +102,8 @@ class _Worker:
             reporting.cancel()
             await engine.close()
             work.close()
+            if keeper:
+                keeper.close()
             self.send(("stats", {**observer.snapshot(), "in_flight": 0}))
 
     def _listen(self, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
@@ -131,12 +137,11 @@ def main(pipe: Connection, assignment: Assignment) -> None:
         signal.signal(number, signal.SIG_IGN)  # the parent takes them and says what to do
     _die_with_parent()
     _raise_file_limit()
-    _bound_memory()
-    _keep_freed_memory()
+    keep_freed_memory()
     sys.path[:0] = [path for path in assignment.import_path if path not in sys.path]
     worker = _Worker(pipe, assignment)
     try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with bounded_memory(), asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(worker.run())
     except CanterError as error:
         worker.send(("error", str(error)))
@@ -160,23 +165,6 @@ def _die_with_parent() -> None:
     """On Linux the kernel ends this process with its parent, even in the middle of a long parse."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep what a parsed page frees for the next one, instead of giving it back each time."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        libc.mallopt(_M_TRIM_THRESHOLD, 64 << 20)
-
-
-def _bound_memory() -> None:
-    """A page whose tree would take gigabytes gets a MemoryError, and the worker lives."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = in_use + HEADROOM
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def _raise_file_limit() -> None:

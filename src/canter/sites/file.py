@@ -33,6 +33,7 @@ DEFAULTS = frozenset(
         "log_level",
         "log_format",
         "store",
+        "keep_pages",
     }
 )
 

@@ -1,0 +1,177 @@
+"""What a site's rules find in one page, and by which rule: the findings of `canter check`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from canter.extraction import Extractor, Page, is_text
+from canter.sites import Field, Site
+
+_NOT_A_PLACE = {"type", "currency", "required"}  # keys of a field that do not say where its value is
+_SHOWN = 300  # characters of a value on a terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One field of a page. `source`: the rule that found it, or those that did not; `problem`: what a rule
+    found that does not fit."""
+
+    name: str
+    value: Any
+    type: str
+    source: str
+    required: bool
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One page by one site's rules. `error`: why it could not be read; `problems`: of no single field."""
+
+    page: str
+    site: str
+    error: str | None
+    fields: list[Finding]
+    problems: list[str]
+
+    @property
+    def missing(self) -> list[str]:
+        """The required fields that were not found."""
+        return [field.name for field in self.fields if field.required and field.value is None]
+
+    @property
+    def good(self) -> bool:
+        """Whether a crawl would make it a record with outcome `ok`."""
+        return self.error is None and not self.missing
+
+
+def check_page(name: str, page: Page, site: Site) -> Check:
+    """Try a site's rules on a page; `name` is what the user called it."""
+    error, problems = page.error, list[str]()
+    values: dict[str, Any] = dict.fromkeys(site.fields)
+    if error is None and not is_text(page.headers.get("Content-Type"), page.content):
+        error = "not a text that rules could read"
+    if error is None:
+        try:
+            values, _, problems = Extractor(site).read(page)
+        except MemoryError:
+            error = "its tree does not fit in memory"
+    by_rules = _rules_alone(page, site) if error is None else {}
+    fields = []
+    for field_name, value in values.items():
+        field = site.fields.get(field_name)
+        own = [line for line in problems if line.startswith(f"{field_name}: ")]
+        problems = [line for line in problems if line not in own]
+        fields.append(
+            Finding(
+                name=field_name, value=value, type=(field.declared if field else "") or "any",
+                source=_source(field_name, value, field, by_rules, page, site),
+                required=field is not None and field.required,
+                problem="; ".join(line.removeprefix(f"{field_name}: ") for line in own) or None,
+            )
+        )  # fmt: skip
+    return Check(name, site.name, error, fields, problems)
+
+
+def _rules_alone(page: Page, site: Site) -> dict[str, Any]:
+    """What the fields' own rules find, without the parse function."""
+    return Extractor(site.model_copy(update={"parse": None})).read(page).fields if site.parse else {}
+
+
+def _source(
+    name: str, value: Any, field: Field | None, by_rules: dict[str, Any], page: Page, site: Site
+) -> str:
+    if field is None or field.from_parse:
+        return "parse"
+    if value is not None and site.parse and by_rules.get(name) != value:
+        return "parse"
+    if value is None or len(field.css) < 2:
+        return _described(field)
+    for selector in field.css:  # the first that finds something
+        one = field.model_copy(update={"css": (selector,)})
+        alone = Site(site.name, fields={name: one}, locale=site.locale)
+        if Extractor(alone).read(page).fields[name] is not None:
+            return _described(one)
+    return _described(field)
+
+
+def _described(field: Field) -> str:
+    """Where a field looks, in the words of the site file: `css .price, attr content`."""
+    rules = field.model_dump(exclude_defaults=True, by_alias=True)
+    places = ((key, value) for key, value in rules.items() if key not in _NOT_A_PLACE)
+    return ", ".join(key if value is True else f"{key} {_listed(value)}" for key, value in places)
+
+
+def _listed(value: Any) -> str:
+    return " | ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def printable(text: str) -> str:
+    """A text of a page without anything that a terminal would act on: each such character as its code."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a record, on one line."""
+    if value is None:
+        return "missing"
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return printable(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}...")
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """The findings for people, on stdout: a table on a terminal, plain lines elsewhere."""
+    console = Console(highlight=False) if sys.stdout.isatty() else None
+    for check in checks:
+        title = f"{printable(check.page)} by the rules of {printable(check.site)}"
+        if console:
+            _print_table(console, title, check)
+        else:
+            _print_plain(title, check)
+
+
+def _print_table(console: Console, title: str, check: Check) -> None:
+    console.print(Text(title, style="bold"))
+    if check.error:
+        console.print(Text(f"  {printable(check.error)}", style="red"))
+    table = Table(box=None, header_style="bold")
+    for column in ("field", "value", "type", "source", ""):
+        table.add_column(column, overflow="fold")
+    for field in check.fields:
+        style = "" if field.value is not None else "red" if field.required else "dim"
+        cells = (shown(field.value), field.type, printable(field.source), _remark(field))
+        table.add_row(Text(printable(field.name)), Text(cells[0], style), *map(Text, cells[1:]))
+    console.print(table)
+    for problem in check.problems:
+        console.print(Text(f"  {printable(problem)}", style="red"))
+
+
+def _print_plain(title: str, check: Check) -> None:
+    lines = [title]
+    lines += [f"  error: {printable(check.error)}"] if check.error else []
+    for field in check.fields:
+        remark = _remark(field)
+        lines.append(
+            f"  {printable(field.name)}: {shown(field.value)} ({field.type}; {printable(field.source)})"
+            + (f" -- {remark}" if remark else "")
+        )
+    lines += [f"  {printable(problem)}" for problem in check.problems]
+    print("\n".join(lines))  # noqa: T201
+
+
+def _remark(field: Finding) -> str:
+    need = "" if field.value is not None else "required" if field.required else "optional"
+    return printable("; ".join(part for part in (need, field.problem) if part))
+
+
+def as_dict(check: Check) -> dict[str, Any]:
+    """The findings as JSON-able values."""
+    return {**asdict(check), "missing": check.missing, "good": check.good}

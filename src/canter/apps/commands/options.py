@@ -1,0 +1,65 @@
+"""What several commands share: options, exit statuses, and how settings and the store are found."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from canter.config import Settings, resolve
+from canter.errors import ConfigError
+from canter.extraction import Extractor
+from canter.sites import SiteFile, load_site_file
+
+EXIT_COULD_NOT_RUN, EXIT_USAGE, EXIT_FAILURES, EXIT_OUT_OF_TIME = 1, 2, 3, 4
+SITE_FILE = "sites.toml"
+
+
+class Format(StrEnum):
+    """Formats of an export."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="The store: a path is SQLite.  [default: canter.db]"),
+]
+SitesOption = Annotated[
+    Path | None, typer.Option("--sites", metavar="FILE", help="The site file.  [default: sites.toml]")
+]
+AllowNetworkOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CIDR", help="A private or loopback network that may be asked."),
+]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="By the name of -o by default, else jsonl.")
+]
+
+
+def settings_of(given: dict[str, Any], sites: Path | None) -> tuple[Settings, SiteFile]:
+    """The settings and the site file; a value of the command line that cannot be used is a usage error."""
+    path = sites or Path(os.environ.get("CANTER_SITES") or SITE_FILE)
+    if not path.exists():
+        hint = "" if sites else "; write one, or name yours with --sites"
+        raise ConfigError(f"{path}: there is no such site file{hint}")
+    site_file = load_site_file(path, Extractor)
+    try:
+        return resolve(given, os.environ, site_file.defaults, str(path)), site_file
+    except ConfigError as error:
+        if str(error).startswith("--"):
+            raise typer.BadParameter(str(error)) from error
+        raise
+
+
+def store_path(url: str | None) -> Path:
+    """The file of the store: as given, by the environment, or the default."""
+    url = url or os.environ.get("CANTER_STORE") or "canter.db"
+    if "://" in url:
+        raise ConfigError(f"{url}: only SQLite stores are known; give a path such as canter.db")
+    return Path(url)

@@ -1,0 +1,147 @@
+"""`canter check` and `canter extract`: rules tried on a page, and on the pages that a crawl kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from canter.apps.again import Again
+from canter.apps.checking import Check, as_dict, check_page, print_checks
+from canter.apps.commands.options import (
+    EXIT_FAILURES,
+    AllowNetworkOption,
+    FormatOption,
+    SitesOption,
+    settings_of,
+)
+from canter.apps.results import format_of, say
+from canter.config import Settings
+from canter.crawler import Crawler
+from canter.errors import ConfigError
+from canter.extraction import Page
+from canter.run.memory import bounded_memory
+from canter.sites import Site, SiteBook
+from canter.urls import BadUrl, PageUrl, parse_url
+
+
+def check(
+    context: typer.Context,
+    pages: Annotated[
+        list[str], typer.Argument(metavar="PAGE_OR_URL...", help="Saved pages (HTML or JSON), or URLs.")
+    ],
+    sites: SitesOption = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="NAME", help="The site whose rules are tried.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="Where a saved page is from.")
+    ] = None,
+    user_agent: Annotated[
+        str | None, typer.Option(help="Who you say you are; its first word is the robots.txt name.")
+    ] = None,
+    allow_network: AllowNetworkOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Try the rules on pages: each field's value, type and source. Exit status 3 where one is missing.
+
+    A URL is fetched as in a run: robots.txt, the host's pace and the address guard hold.
+
+    Example: canter check page.html --url https://shop.acme.example/p/1
+    """
+    settings, site_file = settings_of({**context.obj, **context.params}, sites)
+    book = SiteBook(site_file.sites)
+    wanted = [(page, _site_of(page, site, url, book)) for page in pages]
+    checks = asyncio.run(_check_all(wanted, url, settings))
+    if as_json:
+        print(json.dumps([as_dict(one) for one in checks]))  # noqa: T201  # ASCII: nothing acts on a terminal
+    else:
+        print_checks(checks)
+    if not all(one.good for one in checks):
+        raise typer.Exit(EXIT_FAILURES)
+
+
+def _is_url(page: str) -> bool:
+    return page.lower().startswith(("http://", "https://"))
+
+
+def _site_of(page: str, name: str | None, url: str | None, book: SiteBook) -> Site:
+    """The site whose rules read a page. Raises ConfigError where that cannot be told."""
+    if name is not None:
+        for site in book.sites:
+            if site.name == name:
+                return site
+        raise ConfigError(f"--site {name}: the site file has {', '.join(s.name for s in book.sites)}")
+    address = page if _is_url(page) else url
+    if address is None:
+        raise ConfigError(f"{page}: a saved page does not tell its site; add --site NAME or --url URL")
+    claimed = book.claim(_parsed(address))
+    if claimed is None:
+        raise ConfigError(f"{address}: no site of the site file claims this URL; name one with --site")
+    return claimed
+
+
+def _parsed(address: str) -> PageUrl:
+    parsed = parse_url(address)
+    if isinstance(parsed, BadUrl):
+        raise ConfigError(f"{address}: {parsed.reason}")
+    return parsed
+
+
+async def _check_all(wanted: list[tuple[str, Site]], url: str | None, settings: Settings) -> list[Check]:
+    saved = {page: _saved(page, url) for page, _ in wanted if not _is_url(page)}
+    fetched = await _fetch([(page, site) for page, site in wanted if _is_url(page)], settings)
+    with bounded_memory():
+        return [check_page(page, fetched.get(page) or saved[page], site) for page, site in wanted]
+
+
+def _saved(path: str, url: str | None) -> Page:
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"{path}: cannot be read: {reason}; a URL begins with http:// or https://"
+        ) from error
+    return Page(_parsed(url).href if url else "", 200, {}, content)
+
+
+async def _fetch(wanted: list[tuple[str, Site]], settings: Settings) -> dict[str, Page]:
+    """The pages of URLs, each as its site's rules have it asked for."""
+    pages: dict[str, Page] = {}
+    for page, site in wanted:
+        asked = site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})
+        with tempfile.TemporaryDirectory(prefix="canter-") as folder:
+            async with Crawler.with_settings(settings, [asked], Path(folder) / "check.db") as crawler:
+                pages[page] = await crawler.fetch(page)
+    return pages
+
+
+def extract(
+    context: typer.Context,
+    pages: Annotated[
+        Path, typer.Option("--pages", metavar="DIR", help="What `canter run --keep-pages DIR` kept.")
+    ],
+    sites: SitesOption = None,
+    crawl: Annotated[
+        int | None, typer.Option(help="Which crawl.  [default: the latest that was kept]")
+    ] = None,
+    form: FormatOption = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="A file.")] = None,
+) -> None:
+    """Extract again from kept pages with the site file of today, without any network.
+
+    Example: canter extract --pages pages --sites sites.toml -o prices.csv
+    """
+    given: dict[str, Any] = {**context.obj, **context.params}
+    settings, site_file = settings_of(given, sites)
+    wanted = format_of(output, form)
+    again = Again(pages, crawl, settings, site_file.sites)
+    again.write(output, wanted)
+    counts = again.outcomes
+    ended = f"{counts['ok']:,} ok, {counts['failed']:,} failed"
+    say(f"crawl {again.crawl}: {counts.total():,} kept pages: {ended}")

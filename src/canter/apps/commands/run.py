@@ -1,0 +1,163 @@
+"""`canter run`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canter.apps.commands.options import (
+    EXIT_FAILURES,
+    EXIT_OUT_OF_TIME,
+    AllowNetworkOption,
+    SitesOption,
+    StoreOption,
+    settings_of,
+    store_path,
+)
+from canter.apps.progress import progress
+from canter.apps.results import export_records, format_of, print_json, print_summary, say
+from canter.config import Settings
+from canter.errors import ConfigError
+from canter.run.supervisor import Order, Result, Supervisor, check_order
+from canter.stores.sqlite import SqliteCrawls
+from canter.stores.warc import prepare_folder
+
+
+class Pace(StrEnum):
+    """How the rate of a host is decided."""
+
+    ADAPTIVE = "adaptive"
+    OFF = "off"
+
+
+class Only(StrEnum):
+    """Which records of an earlier crawl are fetched again."""
+
+    FAILED = "failed"
+
+
+def run(
+    context: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...", help=".txt, .csv, .jsonl or .parquet files of URLs; - is standard input."
+        ),
+    ] = None,
+    sites: SitesOption = None,
+    store: StoreOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Also export when done (.jsonl, .csv, .parquet)."
+        ),
+    ] = None,
+    url_column: Annotated[str, typer.Option(help="The column of the URLs.")] = "url",
+    only: Annotated[Only | None, typer.Option(help="With --crawl: those of an earlier crawl again.")] = None,
+    crawl: Annotated[
+        int | None, typer.Option(help="The crawl that --only means.  [default: the latest]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many URLs.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever was left unfinished.")] = False,
+    resume: Annotated[int | None, typer.Option(metavar="ID", help="Go on with this crawl.")] = None,
+    resume_within: Annotated[
+        str | None, typer.Option(help="An unfinished crawl begun so long ago goes on.  [default: 12h]")
+    ] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(help="Requests in flight in all.  [default: 200]")
+    ] = None,
+    max_per_host: Annotated[
+        int | None, typer.Option(help="Requests in flight on a host.  [default: 20]")
+    ] = None,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Requests/s a host; 0: no ceiling.  [default: 20]")
+    ] = None,
+    pace: Annotated[
+        Pace | None,
+        typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
+    ] = None,
+    timeout: Annotated[str | None, typer.Option(help="Seconds for a whole page.  [default: 30]")] = None,
+    connect_timeout: Annotated[str | None, typer.Option(help="Seconds to connect.  [default: 10]")] = None,
+    read_timeout: Annotated[str | None, typer.Option(help="Seconds between bytes.  [default: 10]")] = None,
+    max_body: Annotated[str | None, typer.Option(help="The largest page, decoded.  [default: 16MiB]")] = None,
+    body_budget: Annotated[
+        str | None, typer.Option(help="Decoded bytes held at once.  [default: 64MiB]")
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(help="Tries a page at most.  [default: 3]")] = None,
+    max_time: Annotated[str | None, typer.Option(help="Stop, resumable, after so long (6h); exit 4.")] = None,
+    host_patience: Annotated[
+        str | None, typer.Option(help="A host without a good answer for so long is given up.  [default: 30m]")
+    ] = None,
+    max_failures: Annotated[
+        float | None, typer.Option(help="The share of failed pages above which to exit 3.  [default: 0.02]")
+    ] = None,
+    user_agent: Annotated[
+        str | None, typer.Option(help="Who you say you are; its first word is the robots.txt name.")
+    ] = None,
+    keep_pages: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
+    ] = None,
+    allow_network: AllowNetworkOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
+) -> None:
+    """Refresh every URL of the sources.
+
+    Example: canter run urls.csv --sites sites.toml --store prices.db -o prices.csv
+    """
+    given = {**context.obj, **context.params}
+    settings, site_file = settings_of(given, sites)
+    if only is None and crawl is not None:
+        raise typer.BadParameter("--crawl goes with --only failed")
+    if only and sources:
+        raise typer.BadParameter("--only failed takes its URLs from a crawl; leave the sources out")
+    where = store_path(settings.store)
+    order = Order(
+        sources=sources or [], settings=settings, sites=site_file.sites, store=where,
+        url_column=url_column, limit=limit, fresh=fresh, resume=resume,
+        only_failed_of=(crawl if crawl is not None else _latest(where)) if only else None,
+    )  # fmt: skip
+    check_order(order)
+    form = format_of(output, None)
+    if settings.keep_pages:
+        prepare_folder(Path(settings.keep_pages))
+    result = Supervisor(order, progress()).run()
+    if output:
+        export_records(where, result.summary["crawl"], path=output, form=form)
+    if as_json:
+        print_json(result.summary)
+    else:
+        print_summary(result.summary)
+    raise typer.Exit(_exit_status(result, settings, order))
+
+
+def _exit_status(result: Result, settings: Settings, order: Order) -> int:
+    summary = result.summary
+    resumable = f"it goes on with the same command, or with: canter run --resume {summary['crawl']}"
+    if result.signal is not None:
+        say(f"stopped by a signal; {resumable}")
+        return 128 + result.signal
+    if result.out_of_time:
+        say(f"out of time (--max-time); {resumable}")
+        return EXIT_OUT_OF_TIME
+    if summary["pages"] and summary["failed"] / summary["pages"] > settings.max_failures:
+        say(
+            f"{summary['failed']:,} of {summary['pages']:,} pages failed, more than --max-failures "
+            f"{settings.max_failures:g}; see: canter export --store {order.store} --outcome failed"
+        )
+        return EXIT_FAILURES
+    return 0
+
+
+def _latest(store: Path) -> int:
+    crawls = SqliteCrawls(store, create=False)
+    try:
+        latest = crawls.latest()
+    finally:
+        crawls.close()
+    if latest is None:
+        raise ConfigError(f"{store}: holds no crawl yet; `canter run` makes one")
+    return latest.id

@@ -1,0 +1,42 @@
+"""How this process holds its memory: bounded, and kept from page to page."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+HEADROOM = 512 << 20  # bytes of address space beyond what is in use
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+
+
+@contextlib.contextmanager
+def bounded_memory() -> Iterator[None]:
+    """Within it a page whose tree would take gigabytes gets a MemoryError, and the process lives."""
+    _share_arenas()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        wanted = in_use + HEADROOM
+        hard = before[1]
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a parsed page frees for the next one, instead of giving it back each time."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 64 << 20)
+
+
+def _share_arenas() -> None:
+    """glibc reserves 64 MiB of address space for the heap of nearly every thread, which the bound counts."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
