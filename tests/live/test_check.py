@@ -137,7 +137,7 @@ def test_a_url_by_the_rules_of_another_site(canter: Command, shop: Shop) -> None
 def test_pages_that_cannot_be_read(canter: Command) -> None:
     """An image, and a page whose tree takes gigabytes: an error each, and the process lives."""
     canter.write("image.html", b"\x89PNG\r\n\x1a\n")
-    canter.write("large.html", "".join(f"<p><font color={n}>x" for n in range(6_000)))
+    canter.write("large.html", "".join(f"<p><font color={n}>x" for n in range(12_000)))
     one, other = findings(canter, "image.html", "large.html", "--site", "acme", status=3)
     assert "not a text" in one["error"]
     assert "does not fit in memory" in other["error"]

@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-HOSTILE = "".join(f"<p><font color={n}>x" for n in range(6_000))  # its tree takes gigabytes
+HOSTILE = "".join(f"<p><font color={n}>x" for n in range(12_000))  # its tree takes gigabytes
 
 
 def answers_of_every_kind(shop: Shop) -> Callable[[web.Request], Any]:

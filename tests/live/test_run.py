@@ -377,7 +377,7 @@ def test_what_cannot_be_run_is_said_in_plain_words(
 def test_a_page_too_large_to_parse_ends_alone(canter: Command, shop: Shop) -> None:
     """A page whose tree takes gigabytes is `too_large`; the worker and the other pages live."""
     prepare(canter, shop, 40)
-    hostile = "".join(f"<p><font color={n}>x" for n in range(6_000))
+    hostile = "".join(f"<p><font color={n}>x" for n in range(12_000))
 
     async def nest(request: web.Request) -> web.Response | None:
         return web.Response(text=hostile, content_type="text/html") if request.path == "/p/7" else None
