@@ -19,10 +19,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.live.servers import CORPUS, nginx, nginx_path, toml
-
 from bench.contenders.rules import FIELDS, IN_FLIGHT
 from bench.machine import Cost, cores, describe, measure, on_core
+from tests.live.servers import CORPUS, nginx, nginx_path, toml
 
 PYTHON = sys.executable
 Results = dict[str, dict[str, str | None]]

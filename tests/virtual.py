@@ -36,7 +36,7 @@ During = Callable[["Stage"], Awaitable[Any]]
 
 UTC = 1_750_000_000.0  # when the first crawl of a house begins, UTC seconds
 SPINS = 100_000  # steps of the loop at one moment of virtual time: more is a busy loop
-PATIENCE = 120  # real seconds a run may take
+PATIENCE = 30  # real seconds a run may take
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -140,9 +140,12 @@ class Web:
     def __init__(self, urls: Mapping[str, Script] | None = None, **hosts: Script) -> None:
         self._urls = urls or {}
         self._hosts = {name.replace("_", "."): script for name, script in hosts.items()}
+        self._asked: Counter[str] = Counter()  # a URL's script goes on from crawl to crawl
 
-    def __call__(self, request: Request, number: int) -> Answer:
+    def __call__(self, request: Request, _: int = 0) -> Answer:
         url = urlsplit(request.url)
+        number = self._asked[request.url]
+        self._asked[request.url] += 1
         script = self._urls.get(request.url)
         if script is None:
             script = self._hosts.get(url.netloc)
@@ -252,6 +255,7 @@ class House:
         self.settings = Settings(explicit=frozenset(settings), **settings)
         self.policy = Policy(self.settings, SiteBook(self.sites))
         self.utc = UTC
+        self._started: dict[int, float] = {}
         SqliteCrawls(self.path, create=True).close()
 
     @contextmanager
@@ -324,7 +328,7 @@ class House:
             work, transport, self.policy, watcher, offset=self.utc - began, first_number=work.epoch << 32,
             deliver=take, seed=1,
         )  # fmt: skip
-        engine.start(crawl, self.utc)
+        engine.start(crawl, self._started.setdefault(crawl, self.utc))
         beside = None
         try:
             if during:

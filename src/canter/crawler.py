@@ -59,6 +59,7 @@ class Crawler:
         self._work: SqliteWork | None = None
         self._engine: Engine | None = None
         self._running: asyncio.Task[None] | None = None
+        self._records: _Records = asyncio.Queue()
 
     async def __aenter__(self) -> Crawler:
         self._lock = RunLock(self._path)
@@ -107,7 +108,7 @@ class Crawler:
         engine = self._new_engine(work, deliver, crawl)
         engine.start(crawl, crawls.get(crawl).started)
         running = asyncio.create_task(self._run(engine, crawl, urls, records))
-        self._running = running
+        self._running, self._records = running, records
         try:
             while (record := await records.get()) is not None:
                 yield record
@@ -120,9 +121,11 @@ class Crawler:
         """End what `crawl` began, once: when it is through, left early, or the Crawler is closed."""
         if self._running is not running:
             return
+        emptying = asyncio.create_task(_empty(self._records))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await self._stop_engine()
+        emptying.cancel()
         self._running = None
 
     async def _run(self, engine: Engine, crawl: int, urls: Urls, records: _Records) -> None:
@@ -134,15 +137,10 @@ class Crawler:
             await feeding
         finally:
             feeding.cancel()
-            while True:
-                try:
-                    records.put_nowait(None)
-                    break
-                except asyncio.QueueFull:
-                    await asyncio.sleep(0)
+            await records.put(None)
 
     async def _feed(self, crawl: int, urls: Urls, records: _Records) -> None:
-        connection = connect(self._path, create=False)
+        connection = connect(self._path, create=False, cache_mb=16)
         try:
             ingest = SqliteIngest(connection, self._path, crawl, self._policy.shard_of)
             async for rows in _chunks(urls):
@@ -188,6 +186,12 @@ class Crawler:
         engine, self._engine = self._engine, None
         if engine:
             await engine.close()
+
+
+async def _empty(records: _Records) -> None:
+    """Take what nobody wants any more, so that whoever waits to put it can end."""
+    while True:
+        await records.get()
 
 
 def _append(ingest: SqliteIngest, good: Any, bad: Sequence[BadRow]) -> None:

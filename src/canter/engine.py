@@ -13,29 +13,17 @@ import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
 
-from canter.extract import Page, is_text
-from canter.frontier import Frontier, Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import (
-    ErrorType,
-    Fault,
-    FaultKind,
-    Limits,
-    Outcome,
-    Request,
-    Response,
-    Task,
-    Verdict,
-    request_id,
-)
-from canter.pace import Sample
+from canter.asking import request_of, sample_of, verdict_of
+from canter.endings import STOPPED, Endings, answer_fetch, page_of
+from canter.extract import Page
+from canter.frontier import Frontier
+from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
+from canter.model import ErrorType, Fault, Response, Task, Verdict
 from canter.policy import Policy
 from canter.protocols import Batch, HostNote, Observer, Transport, Visit, Work
-from canter.records import End, judge, validators, visit_of
-from canter.rules.classify import classify, retry_after
+from canter.rules.classify import classify
 from canter.rules.redirects import Redirect, follow
-from canter.rules.robots import MAX_ROBOTS
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
@@ -43,7 +31,6 @@ from canter.writer import Writer
 REMEMBER = 60.0  # seconds between notes of what the paces learned
 _MAX_ROBOTS_HOPS = 5  # RFC 9309, section 2.3.1.2
 _REJECTIONS = (429, 503)
-_NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
 
@@ -68,7 +55,6 @@ class Engine:
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._work = work
         self._transport = transport
         self._policy = policy
         self._observer = observer
@@ -77,7 +63,8 @@ class Engine:
         self._deliver = deliver
         self._random = random.Random(seed)
         self._backoff = Backoff()
-        self._frontier = Frontier(work, policy, offset=offset)
+        self._frontier = Frontier(work, policy, observer, offset=offset)
+        self._endings = Endings(work, policy)
         self._fetchers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -128,6 +115,8 @@ class Engine:
         for fetcher in self._fetchers:
             fetcher.cancel()
         await asyncio.gather(*self._fetchers, return_exceptions=True)
+        for job in list(self._frontier.awaited()):
+            answer_fetch(job, None, STOPPED)
         self._frontier.remember(self._loop.time())
         if self._writing:
             self._writer.close()
@@ -140,9 +129,9 @@ class Engine:
         """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
-            return Page(
-                url=url, status=None, headers={}, content=b"", response_time=None, error=parsed.reason
-            )
+            return Page(url, error=parsed.reason)
+        if self._draining:
+            return page_of(url, None, STOPPED)
         now = self._loop.time()
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
@@ -199,6 +188,9 @@ class Engine:
         """Wait until a host may be ready."""
         self._check_over()
         self._arm()
+        waits_for_commit = self._writer.batch or self._frontier.notes
+        if waits_for_commit and not self.in_flight and self._frontier.ready_at() == math.inf:
+            self._writer.hurry()
         wake: asyncio.Future[None] = self._loop.create_future()
         self._idle.append(wake)
         await wake
@@ -215,6 +207,8 @@ class Engine:
 
     def _arm(self) -> None:
         """Wake a fetcher when the next host is ready or the store may have more; now if one is."""
+        if self._draining:
+            return
         at = min(self._frontier.ready_at(), self._frontier.widen_at())
         now = self._loop.time()
         if self._timer:
@@ -246,7 +240,7 @@ class Engine:
         self.in_flight += 1
         self._quiet.clear()
         try:
-            answer = await self._transport.send(self._request(job))
+            answer = await self._transport.send(request_of(job, self._policy))
         except BaseException:
             self._dropped(host, job)
             raise
@@ -255,10 +249,11 @@ class Engine:
             if not self.in_flight:
                 self._quiet.set()
         now = self._loop.time()
-        if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
-            host.pace.on_drop(now)  # the host never saw the request
+        sample = sample_of(answer, sent_at, now + self._offset)
+        if sample:
+            host.pace.on_response(now, sample)
         else:
-            host.pace.on_response(now, self._sample(answer, sent_at, now))
+            host.pace.on_drop(now)
         self._observe(host, answer)
         if isinstance(job, RobotsJob):
             self._robots_answered(host, job, answer, now)
@@ -273,43 +268,12 @@ class Engine:
         self._frontier.ended(host, now)
         if isinstance(job, RobotsJob):
             job.owner.robots.dropped(job.scheme, now)
-        elif job.future and not job.future.done():
-            stopped = Verdict(Outcome.FAILED, ErrorType.TRANSIENT, "stopped before the page was fetched")
-            job.future.set_result(_page(job.url, None, stopped))
-
-    def _request(self, job: Job) -> Request:
-        if isinstance(job, RobotsJob):
-            limits = self._policy.limits(None)
-            bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
-            return Request(job.url, {}, bounds, truncate=True)
-        headers = validators(job.task, job.site)
-        if job.site and job.site.headers and self._same_origin(job.task):
-            headers = {**job.site.headers, **headers}
-        return Request(job.url, headers, self._policy.limits(job.site))
-
-    @staticmethod
-    def _same_origin(task: Task) -> bool:
-        """A site's headers (credentials among them) go to its own origin only."""
-        return not task.hops or task.url.split("/", 3)[:3] == task.target.split("/", 3)[:3]
-
-    def _sample(self, answer: Response | Fault, sent_at: float, now: float) -> Sample:
-        latency = answer.latency if isinstance(answer, Response) else answer.elapsed
-        wait = answer.headers.get("Retry-After")
-        return Sample(
-            sent_at,
-            answer.status,
-            latency,
-            retry_after(wait, now + self._offset) if wait else None,
-            answer.headers,
-        )
+        else:
+            answer_fetch(job, None, STOPPED)
 
     def _observe(self, host: Host, answer: Response | Fault) -> None:
         size = len(answer.body) if isinstance(answer, Response) else 0
-        counts = self._writer.batch.counts
-        counts["requests"] = counts.get("requests", 0) + 1
-        counts["bytes"] = counts.get("bytes", 0) + size
-        if answer.status in _REJECTIONS:
-            counts["rejected"] = counts.get("rejected", 0) + 1
+        self._writer.count(requests=1, bytes=size, rejected=answer.status in _REJECTIONS)
         self._observer.request(host.name, answer.status, answer.elapsed, size)
 
     # ---- robots.txt
@@ -330,15 +294,16 @@ class Engine:
         )
         if known:
             self._frontier.notes.hosts.append(HostNote(owner.row.id, robots=owner.robots.to_json()))
-            owner.pace.set_floor(owner.robots.crawl_delay() or 0.0)
-            if isinstance(answer, Response) and answer.status < 500:
+            owner.paced.set_floor()
+            if isinstance(answer, Response) and answer.status < 500 and answer.status != 429:
                 self._frontier.succeeded(owner)
         else:
-            why = Verdict(
-                None, ErrorType.BLOCKED, f"robots.txt cannot be had: {verdict.message}", healthy=False
-            )
-            self._frontier.failed(owner, why, now)
+            self._robots_failed(owner, verdict, now)
         self._frontier.schedule(owner, now)
+
+    def _robots_failed(self, owner: Host, verdict: Verdict, now: float) -> None:
+        why = f"robots.txt cannot be had: {verdict.message}"
+        self._frontier.failed(owner, Verdict(None, ErrorType.BLOCKED, why, healthy=False), now)
 
     # ---- pages
 
@@ -347,17 +312,13 @@ class Engine:
     ) -> None:
         task = job.task
         if not task.attempt and not task.waits and not task.hops:
-            host.budget.on_first_attempt()
+            host.paced.budget.on_first_attempt()
         led = follow(task.url, answer, task.hops) if isinstance(answer, Response) else None
         if isinstance(led, Redirect):
             self._frontier.succeeded(host)
             self._redirect(host, job, led, now)
             return
-        verdict = led or classify(answer, now_utc=now + self._offset)
-        if verdict.outcome is Outcome.NOT_MODIFIED and not validators(task, job.site):
-            verdict = classify(
-                Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=0
-            )
+        verdict = led or verdict_of(answer, job, now + self._offset)
         if verdict.healthy:
             self._frontier.succeeded(host)
         else:
@@ -365,9 +326,9 @@ class Engine:
         step = next_step(verdict, task.attempt, task.waits, self._policy.attempts(job.site))
         task.attempt, task.waits = step.attempt, step.waits
         if isinstance(step, Done) or (isinstance(step, RetryLater) and job.future):
-            self._end_page(host, job, verdict, answer, number, now)
+            self._end_page(job, verdict, answer, number, now)
         elif isinstance(step, RetryLater):
-            delay = self._backoff.delay(task.attempt, self._random.random()) + host.budget.reserve(now)
+            delay = self._backoff.delay(task.attempt, self._random.random()) + host.paced.budget.reserve(now)
             self._observer.event(
                 "retry", host=host.name, url=task.target, seconds=delay, reason=verdict.message
             )
@@ -387,49 +348,26 @@ class Engine:
             self._writer.added()
 
     def _end_unasked(self, turn: Turn, verdict: Verdict) -> None:
-        """End a page without a request: forbidden by robots.txt, no site, its host given up."""
+        """End a job without a request: forbidden by robots.txt, no site, its host given up."""
         now = self._loop.time()
-        assert isinstance(turn.job, PageJob)
-        try:
-            self._end_page(turn.host, turn.job, verdict, None, 0, now)
-        finally:
-            self._frontier.ended(turn.host, now)
+        if isinstance(turn.job, RobotsJob):
+            owner = turn.job.owner
+            owner.robots.dropped(turn.job.scheme, now)
+            self._robots_failed(owner, verdict, now)
+            self._frontier.schedule(owner, now)
+        else:
+            self._end_page(turn.job, verdict, None, 0, now)
+        self._frontier.ended(turn.host, now)
 
     def _end_page(
-        self,
-        host: Host,
-        job: PageJob,
-        verdict: Verdict,
-        answer: Response | Fault | None,
-        number: int,
-        now: float,
+        self, job: PageJob, verdict: Verdict, answer: Response | Fault | None, number: int, now: float
     ) -> None:
         if job.future:
-            if not job.future.done():
-                job.future.set_result(_page(job.url, answer, verdict))
+            answer_fetch(job, answer, verdict)
             return
-        task, site = job.task, job.site
-        extraction = None
-        if verdict.outcome is None:
-            assert isinstance(answer, Response)
-            assert site is not None
-            if not is_text(answer.headers.get("Content-Type"), answer.body):
-                kind = answer.headers.get("Content-Type") or "unnamed"
-                verdict = Verdict(Outcome.FAILED, ErrorType.UNSUPPORTED, f"not a text but {kind[:100]}")
-            else:
-                try:
-                    extraction = self._policy.extractor(site).read(_page(job.url, answer, verdict))
-                    verdict = judge(extraction)
-                except MemoryError:
-                    verdict = Verdict(Outcome.FAILED, ErrorType.TOO_LARGE, "its tree does not fit in memory")
-        end = End(
-            task=task, site=site, host=host.name, verdict=verdict, utc=now + self._offset, number=number,
-            request_id=request_id(task.crawl, number) if number else None,
-            answer=answer, extraction=extraction, last=partial(self._work.last_fields, task),
-        )  # fmt: skip
-        visit = visit_of(end)
-        if site and site.parse:
-            self._declare(site.name, visit)
+        visit = self._endings.visit(job, verdict, answer, number, now + self._offset)
+        if job.site and job.site.parse:
+            self._declare(job.site.name, visit)
         self._writer.batch.visits.append(visit)
         self._writer.added()
         self._observer.record(visit.record)
@@ -458,12 +396,4 @@ class Engine:
         self._wake()
         if self._deliver and batch.visits:
             await self._deliver(batch.visits)
-
-
-def _page(url: str, answer: Response | Fault | None, verdict: Verdict) -> Page:
-    error = verdict.message if verdict.outcome is not None and verdict.outcome is not Outcome.OK else None
-    if isinstance(answer, Response):
-        return Page(url=url, status=answer.status, headers=answer.headers, content=answer.body,
-                    response_time=answer.elapsed, error=error)  # fmt: skip
-    return Page(url=url, status=answer.status if answer else None, headers={}, content=b"",
-                response_time=answer.elapsed if answer else None, error=error)  # fmt: skip
+        self._loop.call_soon(self._wake)  # the writer is idle by then: all may be over

@@ -15,8 +15,7 @@ from canter.urls import BadUrl, parse_url
 
 APPEND = 5_000  # rows appended in one transaction at most
 PATIENCE = 0.2  # seconds that fewer rows wait for more
-RELOAD = 1.0  # seconds between loads of everything spooled, while that is little
-LITTLE = 20_000  # rows
+RELOAD = 1.0  # seconds between loads of everything spooled, while the source is slow
 MAX_TEXT = 2_000  # characters kept of a line that is no URL
 
 
@@ -116,13 +115,13 @@ class Feed:
                 good, bad = sort_rows(rows)
                 self._ingest.append(n, good, bad, position and list(position), done=ended)
                 self._taken += len(rows)
-            self._load(now=time.monotonic())
+            self._load(now=time.monotonic(), slow=len(rows) < APPEND)
             if ended:
                 return
 
-    def _load(self, now: float) -> None:
-        """Load what is spooled: all of it now and then while that is little, else what pays."""
-        due = now - self._loaded_at >= RELOAD and self._ingest.backlog <= LITTLE
+    def _load(self, now: float, slow: bool) -> None:
+        """Load what is spooled: all of it now and then while the source keeps us waiting, else what pays."""
+        due = slow and now - self._loaded_at >= RELOAD
         if due:
             self._loaded_at = now
         self._ingest.load(everything=due)

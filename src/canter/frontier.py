@@ -7,143 +7,37 @@ when nothing is left, or when its next turn is far away.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import math
-from collections import OrderedDict, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
+from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, note_pace
 from canter.model import ErrorType, Outcome, Task, Verdict, utc_iso
-from canter.policy import Pace, Policy, unclaimed
-from canter.protocols import HostNote, HostRow, Work
+from canter.policy import Policy, unclaimed
+from canter.protocols import HostNote, HostRow, Observer, Work
 from canter.robots import HostRobots
-from canter.rules.schedule import RetryBudget
-from canter.sites import Site
 
 MAX_ACTIVE = 2_000  # hosts in the window
-MAX_PACES = 20_000  # paces kept in memory, of active hosts and of resting ones
 WIDEN = 64  # hosts taken into the window at a time
 PARK = 30.0  # seconds: a host that must wait longer goes back to rest in the store
-REFILL = 64  # tasks read from the store at a time
+REFILL = 64  # tasks of a host read from the store at a time, at most
+MAX_JOBS = 20_000  # tasks held in memory, of all hosts together
 RECHECK = 0.5  # seconds until the store is asked again for hosts
-_START = (-(2.0**60), -(2**63))
-
-
-@dataclass(slots=True, eq=False)
-class PageJob:
-    """A task of the crawl; with `future`, a page that the library's user asked for by itself."""
-
-    task: Task
-    site: Site | None
-    future: asyncio.Future[Any] | None = None
-
-    @property
-    def url(self) -> str:
-        """The URL to request."""
-        return self.task.target
-
-    @property
-    def unclaimed(self) -> bool:
-        """A task that no site reads; a single fetch needs none."""
-        return self.site is None and self.future is None
-
-    @property
-    def obeys_robots(self) -> bool:
-        """Whether robots.txt holds for the page."""
-        return self.site is None or self.site.robots is not False
-
-
-@dataclass(slots=True, eq=False)
-class RobotsJob:
-    """The robots.txt of `owner`; after a redirect it may be asked of another host."""
-
-    owner: Host
-    scheme: str
-    hops: list[str]
-
-    @property
-    def url(self) -> str:
-        """The URL to request."""
-        return self.hops[-1]
-
-
-Job = PageJob | RobotsJob
-
-
-@dataclass(slots=True, eq=False)
-class PaceEntry:
-    """A pace, and the active hosts that share it (`pace_key`)."""
-
-    key: str
-    pace: Pace
-    hosts: list[Host] = field(default_factory=list)
-    learned: bool = False  # there is something to remember
-
-
-@dataclass(slots=True, eq=False)
-class Host:
-    """A host in the window. Times are the engine's, but `down_since` (UTC seconds, 0: well)."""
-
-    row: HostRow
-    paced: PaceEntry
-    robots: HostRobots
-    down_since: float
-    budget: RetryBudget = field(default_factory=RetryBudget)
-    jobs: deque[Job] = field(default_factory=deque)
-    taken: set[tuple[int, int]] = field(default_factory=set)  # (key, home) read and not yet committed
-    cursor: tuple[float, int] = _START
-    read_at: float = -math.inf  # when to read the store again
-    in_flight: int = 0
-    parked: bool = False  # leaves the window once its notes are committed
-    down: Verdict | None = None  # given up: what becomes of its remaining tasks
-    turn: int = 0  # the valid entry in the heap
-
-    @property
-    def name(self) -> str:
-        """The host key."""
-        return self.row.name
-
-    @property
-    def pace(self) -> Pace:
-        """When it may be asked again."""
-        return self.paced.pace
-
-
-@dataclass(slots=True)
-class Turn:
-    """Request `job.url`; or, with a verdict, end the job without a request."""
-
-    host: Host
-    job: Job
-    verdict: Verdict | None = None
-
-
-@dataclass(slots=True)
-class Notes:
-    """What the next batch has to remember of hosts and tasks."""
-
-    hosts: list[HostNote] = field(default_factory=list)
-    paces: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    tasks: list[tuple[Task, float]] = field(default_factory=list)  # whose counts changed, due as it was
-
-    def __bool__(self) -> bool:
-        return bool(self.hosts or self.paces or self.tasks)
 
 
 class Frontier:
     """Decides which host goes next. Engine time + `offset` = UTC seconds."""
 
-    def __init__(self, work: Work, policy: Policy, *, offset: float) -> None:
+    def __init__(self, work: Work, policy: Policy, observer: Observer, *, offset: float) -> None:
         self._work = work
         self._policy = policy
+        self._observer = observer
         self._offset = offset
         self._patience = policy.settings.host_patience
         self._started = -math.inf  # UTC seconds: when the crawl began
-        self._heap: list[tuple[float, int, Host]] = []
+        self._heap: list[tuple[float, float, int, Host]] = []  # at, last served, turn
         self._turns = 0
-        self._paces: OrderedDict[str, PaceEntry] = OrderedDict()
+        self._paces = Paces(work, policy, offset)
         self._widen_at = -math.inf
         self.active: dict[int, Host] = {}
         self.crawl: int | None = None
@@ -154,14 +48,16 @@ class Frontier:
     def next(self, now: float) -> Turn | None:
         """The next turn of a host that is ready; its pace has been told of the request."""
         while self._heap and self._heap[0][0] <= now:
-            _, turn, host = heapq.heappop(self._heap)
+            *_, turn, host = heapq.heappop(self._heap)
             if turn != host.turn:
                 continue
+            host.at = math.inf
             if not host.jobs:
                 self._refill(host, now)
             found = self._pick(host, now)
             if found:
                 host.in_flight += 1
+                host.served = now
                 if found.verdict is None:
                     host.pace.on_send(now)
                     host.paced.learned = True
@@ -172,7 +68,7 @@ class Frontier:
 
     def ready_at(self) -> float:
         """When the next host is ready; `math.inf` when every one waits for an answer or a commit."""
-        while self._heap and self._heap[0][1] != self._heap[0][2].turn:
+        while self._heap and self._heap[0][2] != self._heap[0][3].turn:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else math.inf
 
@@ -181,12 +77,12 @@ class Frontier:
         if not host.jobs or self._turn_at(host, now) > now:
             return None
         job = host.jobs[0]
+        if host.down:
+            return Turn(host, host.jobs.popleft(), host.down)
         if isinstance(job, PageJob):
-            if host.down:
-                return Turn(host, host.jobs.popleft(), host.down)
             if job.unclaimed:
                 return Turn(host, host.jobs.popleft(), unclaimed(job.task))
-            if job.obeys_robots:
+            if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
                     scheme, url = host.robots.ask(job.url)
                     return Turn(host, RobotsJob(host, scheme, [url]))
@@ -196,13 +92,16 @@ class Frontier:
 
     def _turn_at(self, host: Host, now: float) -> float:
         """When the host's next step may be taken."""
+        self._heed_wait(host, now)
         if not host.jobs:
             return host.read_at if host.down else max(host.read_at, host.pace.ready_at(now))
+        if host.down:
+            return now
         job = host.jobs[0]
         if isinstance(job, PageJob):
-            if host.down or job.unclaimed:
+            if job.unclaimed:
                 return now
-            if job.obeys_robots:
+            if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
                     return max(host.robots.next_try(job.url), host.pace.ready_at(now))
                 if host.robots.verdict(job.url):
@@ -228,14 +127,22 @@ class Frontier:
         if not host.down_since:
             host.down_since = utc
             self.notes.hosts.append(HostNote(host.row.id, down_since=utc))
-        ready = host.pace.ready_at(now)
-        wait = ready - now if ready < math.inf else 0.0
-        if utc + wait >= host.down_since + self._patience and not host.down:
-            longer = wait >= self._patience
-            why = f"it asks to wait {wait:.0f} s" if longer else f"host down since {utc_iso(host.down_since)}"
-            host.down = Verdict(
-                Outcome.FAILED, verdict.error_type or ErrorType.TRANSIENT, f"{why}: {verdict.message}"
-            )
+        if max(utc, host.pace.paused_until + self._offset) >= host.down_since + self._patience:
+            why = f"host down since {utc_iso(host.down_since)}: {verdict.message}"
+            self._give_up(host, verdict.error_type or ErrorType.TRANSIENT, why)
+
+    def _heed_wait(self, host: Host, now: float) -> None:
+        """Give up a host that asks for a longer wait than the host's patience."""
+        wait = host.pace.paused_until - now
+        if wait >= self._patience:
+            why = f"the host asks to wait {wait:.0f} s ({host.pace.pause_reason}), beyond the host's patience"
+            self._give_up(host, ErrorType.RATE_LIMIT, why)
+
+    def _give_up(self, host: Host, error_type: ErrorType, why: str) -> None:
+        if not host.down:
+            host.down = Verdict(Outcome.FAILED, error_type, why)
+            host.cursor, host.read_at = START, -math.inf  # what waits for a later time ends now
+            self._observer.event("host_down", host=host.name, reason=why)
 
     def succeeded(self, host: Host) -> None:
         """The host answered well."""
@@ -284,92 +191,89 @@ class Frontier:
         self._started = started_utc
         self._widen_at = -math.inf
         for host in list(self.active.values()):
-            host.cursor, host.read_at = _START, now
+            host.cursor, host.read_at = START, now
             self.schedule(host, now)
 
     def adopt(self, name: str, now: float) -> Host:
         """The host of that name, taken into the window where it is not."""
         row = self._work.host(self.crawl or 0, name)
-        host = self.active.get(row.id)
-        if host:
-            host.parked = False
-            return host
-        return self._activate(row, now)
+        return self.active.get(row.id) or self._activate(row, now)
 
     def _activate(self, row: HostRow, now: float) -> Host:
-        entry = self._entry(self._policy.pace_key(row.name), row.name)
         robots = HostRobots(row.name, self._policy.agent, row.robots, self._started)
-        if delay := robots.crawl_delay():
-            entry.pace.set_floor(delay)
-        host = Host(row, entry, robots, row.down_since)
-        entry.hosts.append(host)
+        host = Host(row, self._paces.of(row.name), robots, row.down_since)
+        host.paced.hosts.append(host)
+        if robots.crawl_delay():
+            host.paced.set_floor()
         self.active[row.id] = host
         self.schedule(host, now)
         return host
 
-    def _entry(self, key: str, name: str) -> PaceEntry:
-        entry = self._paces.get(key)
-        if entry is None:
-            entry = PaceEntry(key, self._policy.pace(name, self._work.memory(key), self._offset))
-            self._paces[key] = entry
-        self._paces.move_to_end(key)
-        if len(self._paces) > MAX_PACES:
-            oldest = next(iter(self._paces.values()))
-            if not oldest.hosts:
-                del self._paces[oldest.key]
-        return entry
-
     def remember(self, now: float) -> None:
         """Note what every pace that was used has learned since."""
-        for entry in self._paces.values():
-            if entry.learned:
-                self.notes.paces[entry.key] = entry.pace.memory(now)
-                entry.learned = False
+        self._paces.remember(self.notes, now)
+
+    def awaited(self) -> Iterator[PageJob]:
+        """The single fetches that somebody still waits for and that are not in flight."""
+        for host in self.active.values():
+            yield from (job for job in host.jobs if isinstance(job, PageJob) and job.future)
 
     def _release(self, host: Host, now: float) -> None:
-        self.active.pop(host.row.id, None)
-        if host in host.paced.hosts:
-            host.paced.hosts.remove(host)
+        del self.active[host.row.id]
+        host.paced.hosts.remove(host)
         if host.paced.learned and not host.paced.hosts:
-            self.notes.paces[host.paced.key] = host.pace.memory(now)
-            host.paced.learned = False
+            note_pace(self.notes, host.paced, now)
 
     # ---- when a host's next turn is
 
     def schedule(self, host: Host, now: float) -> None:
         """Enter the host in the heap at its next turn, or let it leave the window."""
-        self._turns += 1
-        host.turn = self._turns
-        if host.row.id not in self.active or host.parked:
+        if self.active.get(host.row.id) is not host or host.parked:
             return
         at = self._turn_at(host, now)
-        if not host.in_flight and not any(_asked_for(job) for job in host.jobs):
-            if at == math.inf and not host.jobs and not host.taken:
-                self._release(host, now)
-                return
-            if now + PARK < at < math.inf and len(host.taken) == len(host.jobs):
-                self._park(host, at)
-                return
-        if at < math.inf:
-            heapq.heappush(self._heap, (at, host.turn, host))
+        leaves = at == math.inf and not host.jobs and not host.taken
+        far = now + PARK < at < math.inf and len(host.taken) == len(host.jobs)
+        if host.in_flight or not (leaves or far) or host.awaited or (far and host.robots.fleeting):
+            self._enter(host, at)
+            return
+        self._enter(host, math.inf)
+        if leaves:
+            self._release(host, now)
+        else:
+            self._park(host, at)
 
-    def _park(self, host: Host, at: float) -> None:
-        """Back to rest in the store until `at`; what changed in memory goes there with it."""
+    def _enter(self, host: Host, at: float) -> None:
+        """Make `at` the host's place in the heap; `math.inf`: none."""
+        if at == host.at:
+            return
+        self._turns += 1
+        host.turn, host.at = self._turns, at
+        if at < math.inf:
+            heapq.heappush(self._heap, (at, host.served, host.turn, host))
+
+    def _park(self, host: Host, until: float) -> None:
+        """Back to rest in the store; what changed in memory goes there with it."""
         host.parked = True
-        self.notes.hosts.append(HostNote(host.row.id, not_before=at + self._offset))
+        self.notes.hosts.append(HostNote(host.row.id, not_before=until + self._offset))
         self.notes.tasks += [
             (job.task, job.task.due)
             for job in host.jobs
             if isinstance(job, PageJob) and (job.task.waits or job.task.hops)
         ]
         host.jobs.clear()
+        host.taken.clear()
+        host.cursor, host.read_at = START, -math.inf
 
     def noted(self, notes: list[HostNote], now: float) -> None:
-        """The notes are committed: hosts that parked with them leave the window."""
+        """The notes are committed: hosts that parked with them leave, unless one was wanted meanwhile."""
         for note in notes:
             host = self.active.get(note.host)
             if host and host.parked and note.not_before is not None:
-                self._release(host, now)
+                host.parked = False
+                if host.jobs:
+                    self.schedule(host, now)
+                else:
+                    self._release(host, now)
 
     def arrived(self, names: set[str], now: float) -> None:
         """Redirected tasks were put into the queues of these hosts."""
@@ -377,7 +281,7 @@ class Frontier:
             return
         self._widen_at = -math.inf
         for host in [host for host in self.active.values() if host.name in names]:
-            host.cursor, host.read_at = _START, now
+            host.cursor, host.read_at = START, now
             self.schedule(host, now)
 
     def _refill(self, host: Host, now: float) -> None:
@@ -385,15 +289,16 @@ class Frontier:
         if self.crawl is None:
             host.read_at = math.inf
             return
-        host.read_at = self._read(host, now, REFILL)
-        if not host.jobs and host.cursor != _START:
-            host.cursor = _START  # tasks may have come in before the cursor since
-            host.read_at = self._read(host, now, REFILL + len(host.taken))
+        limit = max(4, min(REFILL, MAX_JOBS // len(self.active)))
+        host.read_at = self._read(host, now, limit)
+        if not host.jobs and host.cursor != START:
+            host.cursor = START  # tasks may have come in before the cursor since
+            host.read_at = self._read(host, now, limit + len(host.taken))
 
     def _read(self, host: Host, now: float, limit: int) -> float:
         assert self.crawl is not None
         for task in self._work.tasks(self.crawl, host.row.id, host.cursor, limit):
-            if task.due > now + self._offset:
+            if task.due > now + self._offset and not host.down:
                 return now if host.jobs else task.due - self._offset
             host.cursor = (task.due, task.key)
             identity = (task.key, task.home)
@@ -401,8 +306,3 @@ class Frontier:
                 host.taken.add(identity)
                 host.jobs.append(PageJob(task, self._policy.site(task)))
         return now if host.jobs else math.inf
-
-
-def _asked_for(job: Job) -> bool:
-    """Whether somebody in this process waits for the job."""
-    return isinstance(job, RobotsJob) or job.future is not None

@@ -50,7 +50,7 @@ class Policy:
         in_flight = self.settings.in_flight_ceiling(rules.max_per_host, adaptive=adaptive)
         rate = self.settings.rate_ceiling(rules.max_rate, adaptive=adaptive)
         if not adaptive:
-            return OpenPace(max_in_flight=in_flight, max_rate=rate)
+            return OpenPace(max_in_flight=in_flight, max_rate=rate, memory=memory, clock_offset=offset)
         return HostPace(max_in_flight=in_flight, max_rate=rate, memory=memory, clock_offset=offset)
 
     def shard_of(self, host: str) -> int:
@@ -65,6 +65,17 @@ class Policy:
         except ValueError:
             return False
         return any(address in network for network in self.settings.allow_network)
+
+    def obeys_robots(self, task: Task, site: Site | None) -> bool:
+        """Whether robots.txt holds for the task's next request; `robots = false` is for the site's hosts."""
+        if site is None or site.robots is not False:
+            return True
+        if not task.hops:
+            return False
+        page, target = parse_url(task.url), parse_url(task.target)
+        if isinstance(page, BadUrl) or isinstance(target, BadUrl):
+            return True
+        return target.host != page.host and self.book.claim(target) is not site
 
     def limits(self, site: Site | None) -> Limits:
         """The bounds of a request for one of the site's pages."""

@@ -21,6 +21,7 @@ from canter.model import (
 from canter.protocols import Visit
 from canter.rules.change import canonical, difference, fingerprint
 from canter.sites import Site
+from canter.urls import BadUrl, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,6 @@ class End:
 
     task: Task
     site: Site | None
-    host: str
     verdict: Verdict
     utc: float
     number: int
@@ -57,10 +57,11 @@ def visit_of(end: End) -> Visit:
     if good:
         data = canonical(fields)
         mark = fingerprint(data)
+        seen_before = end.task.page.fields is not None
         if mark != end.task.page.fields:
             value = data
-            previous = difference(end.last() or {}, fields)
-        if end.task.page.fields is not None:
+            previous = difference(end.last() or {}, fields) if seen_before else {}
+        if seen_before:
             changed = bool(previous)
         page = _page_state(end, mark)
     elif end.verdict.outcome is Outcome.NOT_MODIFIED:
@@ -100,7 +101,7 @@ def _record(end: End, fields: Fields, changed: bool | None, previous: Fields) ->
     assert verdict.outcome is not None
     return Record(
         url=task.url, final_url=task.target, redirects=list(task.hops),
-        site=end.site.name if end.site else None, host=end.host, crawl=task.crawl,
+        site=end.site.name if end.site else None, host=_host(task), crawl=task.crawl,
         request_id=end.request_id, fetched_at=utc_iso(end.utc), status=answer.status if answer else None,
         outcome=verdict.outcome.value, error_type=verdict.error_type.value if verdict.error_type else None,
         error=verdict.message if verdict.outcome is Outcome.FAILED else None, attempts=task.attempt,
@@ -110,14 +111,7 @@ def _record(end: End, fields: Fields, changed: bool | None, previous: Fields) ->
     )  # fmt: skip
 
 
-def validators(task: Task, site: Site | None) -> dict[str, str]:
-    """Headers that ask for the page only where it changed since it was read by the same rules."""
-    page = task.page
-    if site is None or page.fields is None or page.rules != site.fingerprint or task.hops:
-        return {}
-    asked: dict[str, str] = {}
-    if page.etag:
-        asked["If-None-Match"] = page.etag
-    if page.modified:
-        asked["If-Modified-Since"] = page.modified
-    return asked
+def _host(task: Task) -> str | None:
+    """The page's own host, wherever redirects led."""
+    url = parse_url(task.url)
+    return None if isinstance(url, BadUrl) else url.host

@@ -34,6 +34,8 @@ class HostRobots:
         self._host = host
         self._agent = agent
         self._answers = from_json(stored)
+        self._asked = ("", True)  # the last URL, and whether it is allowed
+        self.fleeting = False  # an older copy serves: known here only, so the host had better stay
         self._copies = {
             scheme: _Copy(answer.rules())
             for scheme, answer in self._answers.items()
@@ -48,9 +50,11 @@ class HostRobots:
     def verdict(self, url: str) -> Verdict | None:
         """Why the URL must not be fetched; None where it may be."""
         copy = self._copies[_scheme(url)]
-        if copy.refusal:
+        if copy.refusal or copy.robots is None:
             return copy.refusal
-        if copy.robots is None or copy.robots.allowed(url, self._agent):
+        if url != self._asked[0]:  # a page is looked at more than once until its turn comes
+            self._asked = url, copy.robots.allowed(url, self._agent)
+        if self._asked[1]:
             return None
         return Verdict(Outcome.FAILED, ErrorType.BLOCKED, f"robots.txt of {self._host} forbids it")
 
@@ -91,12 +95,14 @@ class HostRobots:
             copy.robots = fresh.rules()
         elif stored and stored.serves(utc):
             copy.robots = stored.rules()
+            self.fleeting = True
         elif isinstance(answer, Fault) and answer.kind in _FOR_GOOD:
             copy.refusal = verdict
         else:
             self.dropped(scheme, now)
             return False
         copy.asking = False
+        self._asked = ("", True)
         return True
 
     def to_json(self) -> str:

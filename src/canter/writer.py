@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from canter.frontier import Notes
+from canter.hosts import Notes
 from canter.protocols import Batch, Work
 
 FULL = 500  # records that are committed at once
@@ -52,6 +52,16 @@ class Writer:
             self._full.set()
         if len(self.batch) >= MOST:
             self._space.clear()
+
+    def count(self, **numbers: float) -> None:
+        """Add to the crawl's totals."""
+        counts = self.batch.counts
+        for name, number in numbers.items():
+            counts[name] = counts.get(name, 0) + number
+
+    def hurry(self) -> None:
+        """Commit now: nothing can be done before the batch is safe. Not for an empty batch without notes."""
+        self._full.set()
 
     async def room(self) -> None:
         """Wait until the batch takes more."""

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import pytest
-from tests.live.command import Command
-from tests.live.servers import CORPUS, need_nginx, nginx, toml
 
 from canter.extract.values import collapse
+from tests.live.command import Command
+from tests.live.servers import CORPUS, need_nginx, nginx, toml
 
 pytestmark = [
     pytest.mark.live,

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.live.command import Command
 from tests.live.servers import Nginx, need_nginx, nginx, toml
 

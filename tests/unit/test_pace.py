@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.simulated_hosts import always, answer, bucket, drive, pace_of
 
 from canter.pace import HostPace, OpenPace, Sample
+from tests.unit.simulated_hosts import always, answer, bucket, drive, pace_of
 
 # --- the seam ---
 

@@ -6,6 +6,8 @@ import math
 from itertools import pairwise
 
 import pytest
+
+from canter.pace import Sample
 from tests.unit.simulated_hosts import (
     GOOD,
     Host,
@@ -19,8 +21,6 @@ from tests.unit.simulated_hosts import (
     pace_of,
     window,
 )
-
-from canter.pace import Sample
 
 # --- growth ---
 

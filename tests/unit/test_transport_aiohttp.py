@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
 import pytest
-from tests.faultserver import TEXT, FaultServer
 
 from canter.model import Fault, FaultKind, Limits, Request, Response
 from canter.transports.aiohttp import AiohttpTransport
+from tests.faultserver import TEXT, FaultServer
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 QUICK = Limits(timeout=0.3, connect_timeout=0.2, read_timeout=0.2, max_body=1 << 20)

@@ -40,7 +40,8 @@ NOISE_LIMIT, NOISE_ANSWERS = 0.25, 16  # share of bad answers, of at least so ma
 class HostPace(Gate):
     """Finds a host's limit and stays under it; the module's docstring draws how.
 
-    A memory lets it start at 0.9 of the rate that held, the first seconds at half of that.
+    A memory lets it start at 0.9 of the rate that held, the first seconds at half of that (but not
+    slower than a cold start would).
     """
 
     _start_rate = START_RATE
@@ -246,5 +247,5 @@ class HostPace(Gate):
         self._held = positive(memory["rate"])
         if self._held is not None:
             self._target = WARM_SHARE * self._held
-            self._set_rate(self._target / 2)
+            self._set_rate(max(self._target / 2, min(self._target, START_RATE)))
             self._failed = positive(memory.get("failed")) or math.inf

@@ -64,7 +64,7 @@ class SqliteHistory:
 _VISITS = """
 SELECT p.url, h.name, v.outcome, v.error_type, v.status, v.attempts, v.request, v.fetched_at, v.response_time,
     v.changed, v.site, v.line, v.info, v.detail,
-    CASE WHEN v.outcome IN ('ok', 'not_modified') THEN
+    CASE WHEN v.outcome IN ('ok', 'not_modified') AND v.status IS NOT 204 THEN
         (SELECT fields FROM value n WHERE n.host=v.host AND n.key=v.key AND n.crawl<=v.crawl
          ORDER BY n.crawl DESC LIMIT 1) END,
     CASE WHEN v.changed=1 THEN

@@ -48,6 +48,7 @@ class SqliteIngest:
     def __init__(
         self, connection: sqlite3.Connection, path: Path, crawl: int, shard_of: Callable[[str], int]
     ) -> None:
+        connection.execute("PRAGMA temp_store=MEMORY")  # a run of rows; others may sort millions
         self._db = connection
         self._path = path
         self.crawl = crawl

@@ -81,8 +81,11 @@ CREATE TABLE value(                   -- a page's good fields, whenever they cha
 """
 
 
-def connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    """Open a store, making its tables where `create`. Raises StoreError or StoreTooNew, one line each."""
+def connect(path: Path, *, create: bool, cache_mb: int = 4) -> sqlite3.Connection:
+    """Open a store, making its tables where `create`. Raises StoreError or StoreTooNew, one line each.
+
+    `cache_mb`: what the connection may hold in memory; a long crawl fills it.
+    """
     if not path.exists() and not create:
         raise StoreError(f"{path}: there is no store here; `canter run` makes one, --store names another")
     if path.is_dir():
@@ -92,6 +95,7 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     try:
+        connection.execute(f"PRAGMA cache_size=-{cache_mb * 1000}")
         _prepare(connection, path, create=create)
     except sqlite3.Error as error:
         connection.close()
@@ -103,7 +107,6 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    connection.execute("PRAGMA cache_size=-16000")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -126,7 +129,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> Non
     connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode a process's death loses nothing committed
     connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("PRAGMA journal_size_limit=67108864")
-    connection.execute("PRAGMA temp_store=MEMORY")
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ import orjson
 
 from canter.errors import LostLease
 from canter.model import PageState, Record, Task
-from canter.protocols import Batch, HostRow, Visit
+from canter.protocols import Batch, HostNote, HostRow, Visit
 from canter.stores.sqlite.ingest import host_id
 from canter.stores.sqlite.schema import connect, reading, transaction
 
@@ -28,8 +29,9 @@ class SqliteWork:
     def __init__(self, path: Path, shard_of: Callable[[str], int], owner: str | None = None) -> None:
         self._path = path
         self._shard_of = shard_of
-        self._reader = connect(path, create=False)
-        self._writer = connect(path, create=False)
+        self._reader = connect(path, create=False, cache_mb=8)
+        self._writer = connect(path, create=False, cache_mb=8)
+        self._writing = threading.Lock()  # a commit's thread and the event loop share the writer
         self.owner = owner or f"process {os.getpid()}"
         self.epoch = self._claim()
         self._renewed = time.time()
@@ -68,7 +70,7 @@ class SqliteWork:
             row = self._reader.execute(_HOST, (crawl, name)).fetchone()
         if row:
             return HostRow(*row)
-        with transaction(self._writer, self._path):
+        with self._writing, transaction(self._writer, self._path):
             return HostRow(host_id(self._writer, name, self._shard_of(name)), name, 0)
 
     def tasks(self, crawl: int, host: int, after: tuple[float, int], limit: int) -> list[Task]:
@@ -101,7 +103,7 @@ class SqliteWork:
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch, all or nothing. Raises LostLease when another worker owns a shard it touches."""
-        with transaction(self._writer, self._path):
+        with self._writing, transaction(self._writer, self._path):
             self._hold_lease(batch)
             for task, name in batch.moves:
                 self._move(task, name)
@@ -197,7 +199,7 @@ def _statements(batch: Batch) -> list[tuple[str, list[Any]]]:
     """One statement a table over the whole batch: rows as JSON, so that SQLite works without the GIL."""
     left = Counter(visit.task.host for visit in batch.visits)
     left.update(task.host for task, _ in batch.moves)
-    crawl = batch.crawl
+    crawl, notes = batch.crawl, _merged(batch.hosts)
     return [
         (_END, [[crawl, t.host, _ms(t.due), t.key, t.home] for t in _ended(batch)]),
         (_VISIT, [_visit_row(visit) for visit in batch.visits]),
@@ -211,11 +213,25 @@ def _statements(batch: Batch) -> list[tuple[str, list[Any]]]:
             ],
         ),
         (_LEFT, [[crawl, host, number] for host, number in left.items()]),
-        (_HOST_NOTE, [[n.host, n.not_before, n.robots] for n in batch.hosts]),
-        (_DOWN, [[crawl, n.host, n.down_since] for n in batch.hosts if n.down_since is not None]),
+        (_HOST_NOTE, [[n.host, n.not_before, n.robots] for n in notes]),
+        (_DOWN, [[crawl, n.host, n.down_since] for n in notes if n.down_since is not None]),
         (_PACE, [[key, time.time(), _json(m)] for key, m in batch.paces.items()]),
         (_RATE, [[key, memory.get("rate")] for key, memory in batch.paces.items()]),
     ]
+
+
+def _merged(notes: Iterable[HostNote]) -> list[HostNote]:
+    """One note a host, for an UPDATE takes one row of several that match: the latest word on each part."""
+    merged: dict[int, HostNote] = {}
+    for note in notes:
+        last = merged.get(note.host, note)
+        merged[note.host] = HostNote(
+            note.host,
+            last.not_before if note.not_before is None else note.not_before,
+            last.down_since if note.down_since is None else note.down_since,
+            last.robots if note.robots is None else note.robots,
+        )
+    return list(merged.values())
 
 
 def _visit_row(visit: Visit) -> list[Any]:

@@ -1,0 +1,60 @@
+"""From a job to its request, and from the answer to what it means for the page and for the host. Pure."""
+
+from __future__ import annotations
+
+from canter.hosts import Job, PageJob, RobotsJob
+from canter.model import Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
+from canter.pace import Sample
+from canter.policy import Policy
+from canter.rules.classify import classify, retry_after
+from canter.rules.robots import MAX_ROBOTS
+from canter.sites import Site
+
+_NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
+
+
+def request_of(job: Job, policy: Policy) -> Request:
+    """The request of a page or of a robots.txt."""
+    if isinstance(job, RobotsJob):
+        limits = policy.limits(None)
+        bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
+        return Request(job.url, {}, bounds, truncate=True)
+    headers = validators(job.task, job.site)
+    if job.site and job.site.headers and _same_origin(job.task):
+        headers = {**job.site.headers, **headers}
+    return Request(job.url, headers, policy.limits(job.site))
+
+
+def validators(task: Task, site: Site | None) -> dict[str, str]:
+    """Headers that ask for the page only where it changed since it was read by the same rules."""
+    page = task.page
+    if site is None or page.fields is None or page.rules != site.fingerprint or task.hops:
+        return {}
+    asked: dict[str, str] = {}
+    if page.etag:
+        asked["If-None-Match"] = page.etag
+    if page.modified:
+        asked["If-Modified-Since"] = page.modified
+    return asked
+
+
+def verdict_of(answer: Response | Fault, job: PageJob, utc: float) -> Verdict:
+    """What a page's answer means; it came at `utc` (UTC seconds)."""
+    verdict = classify(answer, now_utc=utc)
+    if verdict.outcome is Outcome.NOT_MODIFIED and not validators(job.task, job.site):
+        return classify(Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=utc)
+    return verdict
+
+
+def sample_of(answer: Response | Fault, sent_at: float, utc: float) -> Sample | None:
+    """What an answer that came at `utc` tells of its host; None where the host never saw the request."""
+    if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
+        return None
+    latency = answer.latency if isinstance(answer, Response) else answer.elapsed
+    wait = answer.headers.get("Retry-After")
+    return Sample(sent_at, answer.status, latency, retry_after(wait, utc) if wait else None, answer.headers)
+
+
+def _same_origin(task: Task) -> bool:
+    """A site's headers (credentials among them) go to its own origin only."""
+    return not task.hops or task.url.split("/", 3)[:3] == task.target.split("/", 3)[:3]

@@ -1,0 +1,169 @@
+"""What the frontier keeps of a host while it is in the active window, and the paces hosts share."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from canter.model import Task, Verdict
+from canter.policy import Pace, Policy
+from canter.protocols import HostNote, HostRow, Work
+from canter.robots import HostRobots
+from canter.rules.schedule import RetryBudget
+from canter.sites import Site
+
+MAX_PACES = 20_000  # paces kept in memory, of active hosts and of resting ones
+START = (-(2.0**60), -(2**63))  # before every task
+
+
+@dataclass(slots=True, eq=False)
+class PageJob:
+    """A task of the crawl; with `future`, a page that the library's user asked for by itself."""
+
+    task: Task
+    site: Site | None
+    future: asyncio.Future[Any] | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL to request."""
+        return self.task.target
+
+    @property
+    def unclaimed(self) -> bool:
+        """A task that no site reads; a single fetch needs none."""
+        return self.site is None and self.future is None
+
+
+@dataclass(slots=True, eq=False)
+class RobotsJob:
+    """The robots.txt of `owner`; after a redirect it may be asked of another host."""
+
+    owner: Host
+    scheme: str
+    hops: list[str]
+
+    @property
+    def url(self) -> str:
+        """The URL to request."""
+        return self.hops[-1]
+
+
+Job = PageJob | RobotsJob
+
+
+@dataclass(slots=True, eq=False)
+class PaceEntry:
+    """A pace, and the active hosts that share it (`pace_key`)."""
+
+    key: str
+    pace: Pace
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    hosts: list[Host] = field(default_factory=list)
+    learned: bool = False  # there is something to remember
+
+    def set_floor(self) -> None:
+        """Heed the longest crawl-delay of the hosts."""
+        self.pace.set_floor(max((host.robots.crawl_delay() or 0.0 for host in self.hosts), default=0.0))
+
+
+@dataclass(slots=True, eq=False)
+class Host:
+    """A host in the window. Times are the engine's, but `down_since` (UTC seconds, 0: well)."""
+
+    row: HostRow
+    paced: PaceEntry
+    robots: HostRobots
+    down_since: float
+    jobs: deque[Job] = field(default_factory=deque)
+    taken: set[tuple[int, int]] = field(default_factory=set)  # (key, home) read and not yet committed
+    cursor: tuple[float, int] = START
+    read_at: float = -math.inf  # when to read the store again
+    in_flight: int = 0
+    parked: bool = False  # leaves the window once its notes are committed
+    down: Verdict | None = None  # given up: what becomes of its remaining tasks
+    turn: int = 0  # the valid entry in the heap
+    at: float = math.inf  # when that entry is due
+    served: float = -math.inf  # its last turn; of hosts ready at once the one that waited longest goes
+
+    @property
+    def name(self) -> str:
+        """The host key."""
+        return self.row.name
+
+    @property
+    def pace(self) -> Pace:
+        """When it may be asked again."""
+        return self.paced.pace
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody in this process waits for one of its jobs."""
+        return any(isinstance(job, RobotsJob) or job.future is not None for job in self.jobs)
+
+
+@dataclass(slots=True)
+class Turn:
+    """Request `job.url`; or, with a verdict, end the job without a request."""
+
+    host: Host
+    job: Job
+    verdict: Verdict | None = None
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the next batch has to remember of hosts and tasks."""
+
+    hosts: list[HostNote] = field(default_factory=list)
+    paces: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tasks: list[tuple[Task, float]] = field(default_factory=list)  # whose counts changed, due as it was
+
+    def __bool__(self) -> bool:
+        return bool(self.hosts or self.paces or self.tasks)
+
+
+class Paces:
+    """The paces of active hosts, and of many resting ones, by pace key."""
+
+    def __init__(self, work: Work, policy: Policy, offset: float) -> None:
+        self._work = work
+        self._policy = policy
+        self._offset = offset
+        self._entries: OrderedDict[str, PaceEntry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def of(self, name: str) -> PaceEntry:
+        """The pace that a host has, or shares."""
+        key = self._policy.pace_key(name)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = PaceEntry(key, self._policy.pace(name, self._work.memory(key), self._offset))
+            self._make_room()
+            self._entries[key] = entry
+        self._entries.move_to_end(key)
+        return entry
+
+    def _make_room(self) -> None:
+        if len(self._entries) >= MAX_PACES:
+            resting = next((entry for entry in self._entries.values() if not entry.hosts), None)
+            if resting:
+                del self._entries[resting.key]
+
+    def remember(self, notes: Notes, now: float) -> None:
+        """Note what every pace that was used has learned since."""
+        for entry in self._entries.values():
+            if entry.learned:
+                note_pace(notes, entry, now)
+
+
+def note_pace(notes: Notes, entry: PaceEntry, now: float) -> None:
+    """Have the store remember what a pace has learned."""
+    notes.paces[entry.key] = entry.pace.memory(now)
+    entry.learned = False
