@@ -22,7 +22,6 @@ from typing import Any
 
 import orjson
 
-from bench.contenders.urls import url
 from bench.machine import REPO, Cost, cores, describe, measure, on_core
 from canter.stores.sqlite import SqliteCrawls
 from tests.live.servers import nginx, nginx_path, toml
@@ -137,7 +136,7 @@ def peak(folder: Path, urls: int) -> tuple[float, Cost]:
     folder.mkdir()
     hosts = max(1, urls // 250)
     with (folder / "urls.txt").open("w") as file:
-        file.writelines(f"https://shop{n * hosts // urls}.example/{url(n, 1)[-40:]}" for n in range(urls))
+        file.writelines(f"https://shop{n * hosts // urls}.example/p/{n}\n" for n in range(urls))
     (folder / "sites.toml").write_text(
         toml({"sites.none": {"hosts": ["none.example"]}, "sites.none.fields": {"title": "h1"}})
     )

@@ -50,6 +50,11 @@ class Endings:
         return extraction, judge(extraction)
 
 
+def no_robots(verdict: Verdict) -> Verdict:
+    """What becomes of pages whose robots.txt cannot be had, as `verdict` on its answer says why."""
+    return _failed(ErrorType.BLOCKED, f"robots.txt cannot be had: {verdict.message}")
+
+
 def answer_fetch(job: PageJob, answer: Answer, verdict: Verdict) -> None:
     """Give a single fetch what came of it."""
     if job.future and not job.future.done():

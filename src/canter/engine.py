@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from canter.asking import request_of, sample_of, verdict_of
-from canter.endings import STOPPED, Endings, answer_fetch, page_of
+from canter.endings import STOPPED, Endings, answer_fetch, no_robots, page_of
 from canter.extract import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import ErrorType, Fault, Response, Task, Verdict
+from canter.model import Fault, Response, Task, Verdict
 from canter.policy import Policy
 from canter.protocols import Batch, HostNote, Observer, Transport, Visit, Work
 from canter.rules.classify import classify
@@ -30,7 +30,6 @@ from canter.writer import Writer
 
 REMEMBER = 60.0  # seconds between notes of what the paces learned
 _MAX_ROBOTS_HOPS = 5  # RFC 9309, section 2.3.1.2
-_REJECTIONS = (429, 503)
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
 
@@ -72,8 +71,7 @@ class Engine:
         self._quiet = asyncio.Event()  # nothing is in flight
         self._quiet.set()
         self._remember_at = self._loop.time() + REMEMBER
-        self._draining = False
-        self._fed = True
+        self._draining, self._fed = False, True
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._writer = Writer(work, 0, self._take_notes, self._committed)
         self._writing: asyncio.Task[None] | None = None
@@ -250,10 +248,7 @@ class Engine:
                 self._quiet.set()
         now = self._loop.time()
         sample = sample_of(answer, sent_at, now + self._offset)
-        if sample:
-            host.pace.on_response(now, sample)
-        else:
-            host.pace.on_drop(now)
+        host.pace.on_response(now, sample) if sample else host.pace.on_drop(now)
         self._observe(host, answer)
         if isinstance(job, RobotsJob):
             self._robots_answered(host, job, answer, now)
@@ -273,7 +268,7 @@ class Engine:
 
     def _observe(self, host: Host, answer: Response | Fault) -> None:
         size = len(answer.body) if isinstance(answer, Response) else 0
-        self._writer.count(requests=1, bytes=size, rejected=answer.status in _REJECTIONS)
+        self._writer.count(requests=1, bytes=size, rejected=answer.status in (429, 503))
         self._observer.request(host.name, answer.status, answer.elapsed, size)
 
     # ---- robots.txt
@@ -298,12 +293,15 @@ class Engine:
             if isinstance(answer, Response) and answer.status < 500 and answer.status != 429:
                 self._frontier.succeeded(owner)
         else:
-            self._robots_failed(owner, verdict, now)
+            self._robots_failed(job, verdict, now)
         self._frontier.schedule(owner, now)
 
-    def _robots_failed(self, owner: Host, verdict: Verdict, now: float) -> None:
-        why = f"robots.txt cannot be had: {verdict.message}"
-        self._frontier.failed(owner, Verdict(None, ErrorType.BLOCKED, why, healthy=False), now)
+    def _robots_failed(self, job: RobotsJob, verdict: Verdict, now: float) -> None:
+        """The owner's pages wait; single fetches are told at once."""
+        blocked = no_robots(verdict)
+        self._frontier.failed(job.owner, blocked, now)
+        for fetch in self._frontier.take_fetches(job.owner, job.scheme):
+            answer_fetch(fetch, None, blocked)
 
     # ---- pages
 
@@ -350,13 +348,13 @@ class Engine:
     def _end_unasked(self, turn: Turn, verdict: Verdict) -> None:
         """End a job without a request: forbidden by robots.txt, no site, its host given up."""
         now = self._loop.time()
-        if isinstance(turn.job, RobotsJob):
-            owner = turn.job.owner
-            owner.robots.dropped(turn.job.scheme, now)
-            self._robots_failed(owner, verdict, now)
-            self._frontier.schedule(owner, now)
+        job = turn.job
+        if isinstance(job, RobotsJob):
+            job.owner.robots.dropped(job.scheme, now)
+            self._robots_failed(job, verdict, now)
+            self._frontier.schedule(job.owner, now)
         else:
-            self._end_page(turn.job, verdict, None, 0, now)
+            self._end_page(job, verdict, None, 0, now)
         self._frontier.ended(turn.host, now)
 
     def _end_page(

@@ -14,6 +14,11 @@ class CanterError(Exception):
     """Something the user has to mend; its text is one line fit for a terminal."""
 
 
+def needs_extra(what: str, extra: str) -> str:
+    """What to tell a user who asks for `what` without the optional libraries it needs."""
+    return f"{what} needs the extra {extra!r}: pip install 'canter[{extra}]'"
+
+
 class ConfigError(CanterError):
     """A site file, a setting or an option that cannot be used."""
 

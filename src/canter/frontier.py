@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Iterator
 
 from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, note_pace
@@ -16,12 +17,14 @@ from canter.model import ErrorType, Outcome, Task, Verdict, utc_iso
 from canter.policy import Policy, unclaimed
 from canter.protocols import HostNote, HostRow, Observer, Work
 from canter.robots import HostRobots
+from canter.rules.robots import MAX_AGE
 
 MAX_ACTIVE = 2_000  # hosts in the window
 WIDEN = 64  # hosts taken into the window at a time
 PARK = 30.0  # seconds: a host that must wait longer goes back to rest in the store
 REFILL = 64  # tasks of a host read from the store at a time, at most
 MAX_JOBS = 20_000  # tasks held in memory, of all hosts together
+LINGER = 20.0  # seconds that a host of single fetches stays in the window
 RECHECK = 0.5  # seconds until the store is asked again for hosts
 
 
@@ -200,7 +203,8 @@ class Frontier:
         return self.active.get(row.id) or self._activate(row, now)
 
     def _activate(self, row: HostRow, now: float) -> Host:
-        robots = HostRobots(row.name, self._policy.agent, row.robots, self._started)
+        since = now + self._offset - MAX_AGE if self.crawl is None else self._started
+        robots = HostRobots(row.name, self._policy.agent, row.robots, since)
         host = Host(row, self._paces.of(row.name), robots, row.down_since)
         host.paced.hosts.append(host)
         if robots.crawl_delay():
@@ -217,6 +221,17 @@ class Frontier:
         """The single fetches that somebody still waits for and that are not in flight."""
         for host in self.active.values():
             yield from (job for job in host.jobs if isinstance(job, PageJob) and job.future)
+
+    def take_fetches(self, host: Host, scheme: str) -> list[PageJob]:
+        """Single fetches that wait for the robots.txt of a scheme leave the host's queue."""
+        waiting = [
+            job
+            for job in host.jobs
+            if isinstance(job, PageJob) and job.future and job.url.startswith(f"{scheme}:")
+            if self._policy.obeys_robots(job.task, job.site)
+        ]
+        host.jobs = deque(job for job in host.jobs if job not in waiting)
+        return waiting
 
     def _release(self, host: Host, now: float) -> None:
         del self.active[host.row.id]
@@ -287,7 +302,8 @@ class Frontier:
     def _refill(self, host: Host, now: float) -> None:
         """Read the host's next tasks that are due; sets when to read again where there are none."""
         if self.crawl is None:
-            host.read_at = math.inf
+            stays_until = host.served + LINGER
+            host.read_at = stays_until if stays_until > now else math.inf
             return
         limit = max(4, min(REFILL, MAX_JOBS // len(self.active)))
         host.read_at = self._read(host, now, limit)

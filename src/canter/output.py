@@ -1,18 +1,62 @@
-"""Where a command writes its result: a file that appears whole or not at all, or an open stream."""
+"""Where a command writes its result: a file that appears whole or not at all, or an open stream.
+
+For the formats that are tables, also what their columns are.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from canter.errors import CanterError
-from canter.model import Record
+from canter.model import RECORD_KEYS, Record
+
+RECORD_COLUMNS = tuple(key for key in RECORD_KEYS if key not in ("source", "fields"))
+_NUMBERS = {"number", "percent", "integer"}
+
+
+def field_types(declared: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """The type of each field over all sites, from what each site declared.
+
+    Where they differ: a type before none (""), money before all others, numbers of any kind are `number`,
+    and else it is text. One list (`TYPE[]`) makes it a list.
+    """
+    found: dict[str, set[str]] = {}
+    for fields in declared:
+        for name, kind in fields.items():
+            found.setdefault(name, set()).add(kind)
+    return {name: _common(kinds) for name, kinds in found.items()}
+
+
+def _common(kinds: set[str]) -> str:
+    items = {kind.removesuffix("[]") for kind in kinds} - {""}
+    many = "[]" if any(kind.endswith("[]") for kind in kinds) else ""
+    if len(items) < 2:
+        return (items.pop() if items else "") + many
+    return ("money" if "money" in items else "number" if items <= _NUMBERS else "text") + many
+
+
+def is_money(kind: str) -> bool:
+    """Whether a field of this type takes two columns, NAME and NAME_currency."""
+    return kind.removesuffix("[]") == "money"
+
+
+def free_names(wanted: Iterable[str], fields: Iterable[str]) -> list[str]:
+    """Names for columns that are neither record keys nor fields; they give way to those by an underscore."""
+    taken = {*RECORD_COLUMNS, *fields}
+    names = []
+    for name in wanted:
+        while name in taken:
+            name += "_"  # noqa: PLW2901
+        taken.add(name)
+        names.append(name)
+    return names
 
 
 class Output:
@@ -35,6 +79,11 @@ class Output:
             self._stream = target
         self._owned = isinstance(target, str | Path)
         self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was finished, given up, or failed."""
+        return self._ended
 
     def write(self, data: bytes) -> None:
         """Append `data`. A failure discards the whole output."""

@@ -12,52 +12,30 @@ import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from canter.errors import SourceError
+from canter.errors import SourceError, needs_extra
+from canter.rows import MAX_TEXT, Chunk, Position, Row, bad_row
 from canter.tables import BOM, MAX_LINE, NOT_UTF8, TOO_LONG, read_header, read_record, unique_names
 
+if TYPE_CHECKING:
+    from canter.parquet import ParquetRows
+
+__all__ = ["Chunk", "Position", "Row", "Source", "open_source"]
+
 READ = 64 * 1024  # bytes asked for at once; whole lines of one read make a chunk
-MAX_TEXT = 2_000  # characters kept of a row that cannot be used
 STDIN = "-"
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _UNREADABLE = {
-    ".parquet": "Parquet is not read yet; convert it to .csv or .jsonl",
     ".xml": "sitemaps are not read yet; give its URLs as .txt, one a line",
     ".xml.gz": "sitemaps are not read yet; give its URLs as .txt, one a line",
     ".gz": "compressed sources are not read; unpack it, or pipe it: zcat FILE | canter run -",
     ".zip": "compressed sources are not read; unpack it first",
     ".json": "a source has one JSON object a line; name such a file .jsonl",
 }
-
-
-class Row(NamedTuple):
-    """One line of a source. `line` is where it starts, from 1; `columns` are the others than the URL.
-
-    With `error` set the row cannot be used, and `url` is the first 2,000 characters of its text.
-    """
-
-    line: int
-    url: str
-    columns: dict[str, str] | None
-    error: str | None
-
-
-class Position(NamedTuple):
-    """Where reading goes on: a byte offset and the number of the line there; a JSON list as it is."""
-
-    offset: int
-    line: int
-
-
-class Chunk(NamedTuple):
-    """Rows read together, and the position right after the last of them."""
-
-    rows: list[Row]
-    position: Position
 
 
 class _Block(NamedTuple):
@@ -80,6 +58,7 @@ class Source:
         self._stdin = stdin
         self._regular = False
         self._table: _Table | None = None
+        self._parquet: ParquetRows | None = None
         self._read_line: _ReadLine = _read_text
         if name == STDIN:
             return
@@ -94,9 +73,11 @@ class Source:
         head = self._examine()
         if kind in (".jsonl", ".ndjson"):
             self._read_line = partial(_read_json, url_column)
+        elif kind in (".csv", ".tsv", ".parquet") and not self._regular:
+            raise SourceError(f"{name} is not a regular file: pipe its URLs to -, one a line")
+        elif kind == ".parquet":
+            self._parquet = _open_parquet(name, url_column)
         elif kind in (".csv", ".tsv"):
-            if not self._regular:
-                raise SourceError(f"{name} is not a regular file: pipe its URLs to -, one a line")
             self._table = _Table(name, head, url_column)
 
     def identity(self) -> dict[str, int] | None:
@@ -121,6 +102,9 @@ class Source:
         reader = self._table.chunks if self._table else partial(_line_chunks, self._read_line)
         descriptor = -1
         try:
+            if self._parquet:
+                yield from self._parquet.chunks(begin)
+                return
             descriptor = self._stdin if self.name == STDIN else os.open(self.name, os.O_RDONLY)
             if self._regular:
                 os.lseek(descriptor, begin.offset, os.SEEK_SET)
@@ -156,10 +140,22 @@ class Source:
 def open_source(name: str, url_column: str = "url", stdin: int = 0) -> Source:
     """The source called `name`: a file, or `-` for the file descriptor `stdin`.
 
-    `.csv`, `.tsv`, `.jsonl` and `.ndjson` are read by `url_column`, any other name as text, a URL a line.
-    Raises SourceError for what is missing, a directory, not readable, or a table without that column.
+    `.csv`, `.tsv`, `.jsonl`, `.ndjson` and `.parquet` are read by `url_column`, any other name as text, a
+    URL a line. Raises SourceError for what is missing, a directory, not readable, or a table without that
+    column.
     """
     return Source(name, url_column, stdin)
+
+
+def _open_parquet(name: str, url_column: str) -> ParquetRows:
+    try:
+        from canter.parquet import ParquetRows  # pyarrow is an extra, and slow to load
+    except ImportError as error:
+        raise SourceError(f"{name}: {needs_extra('Parquet', 'parquet')}") from error
+    try:
+        return ParquetRows(name, url_column)
+    except OSError as error:
+        raise _unreadable(name, error) from error
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> SourceError:
@@ -203,15 +199,11 @@ def _blocks(read: _Read, offset: int) -> Iterator[_Block]:
         yield _Block((head or carry).removeprefix(BOM) if bom else head or carry, offset, bool(head))
 
 
-def _bad(line: int, text: bytes, error: str) -> Row:
-    return Row(line, text[: 4 * MAX_TEXT].decode(errors="replace").strip()[:MAX_TEXT], None, error)
-
-
 def _line_chunks(read_line: _ReadLine, blocks: Iterator[_Block], line: int) -> Iterator[Chunk]:
     """Chunks of a format in which each line stands for itself."""
     for data, end, overlong in blocks:
         if overlong:
-            rows = [_bad(line, data, TOO_LONG)]
+            rows = [bad_row(line, data, TOO_LONG)]
             line += 1
         else:
             lines = data.split(b"\n")
@@ -226,27 +218,27 @@ def _read_text(line: int, raw: bytes) -> Row | None:
     if not text or text[0] == 35:  # "#"
         return None
     if len(raw) > MAX_LINE:
-        return _bad(line, raw, TOO_LONG)
+        return bad_row(line, raw, TOO_LONG)
     try:
         return Row(line, text.decode(), None, None)
     except UnicodeDecodeError:
-        return _bad(line, raw, NOT_UTF8)
+        return bad_row(line, raw, NOT_UTF8)
 
 
 def _read_json(url_column: str, line: int, raw: bytes) -> Row | None:
     if len(raw) > MAX_LINE:
-        return _bad(line, raw, TOO_LONG)
+        return bad_row(line, raw, TOO_LONG)
     try:
         row: Any = orjson.loads(raw)
     except orjson.JSONDecodeError:
         if not raw.strip():
             return None
-        return _bad(line, raw, _json_error(raw))
+        return bad_row(line, raw, _json_error(raw))
     if not isinstance(row, dict):
-        return _bad(line, raw, "not a JSON object")
+        return bad_row(line, raw, "not a JSON object")
     url = row.pop(url_column, None)
     if not isinstance(url, str) or not (url := url.strip()):
-        return _bad(line, raw, f"no text under {url_column!r}")
+        return bad_row(line, raw, f"no text under {url_column!r}")
     for name, value in row.items():
         if not isinstance(value, str):
             row[name] = orjson.dumps(value).decode()
@@ -285,7 +277,7 @@ class _Table:
         for data, end, overlong in blocks:
             rows, waiting, line = self._rows(waiting if overlong else waiting + data, line, last=overlong)
             if overlong:
-                rows.append(_bad(line, data, TOO_LONG))
+                rows.append(bad_row(line, data, TOO_LONG))
                 line += 1
             if rows:
                 yield Chunk(rows, Position(end - len(waiting), line))
@@ -313,16 +305,16 @@ class _Table:
 
     def _row(self, line: int, text: list[bytes], cells: list[str] | str) -> Row | None:
         if isinstance(cells, str):
-            return _bad(line, b"\n".join(text), cells)
+            return bad_row(line, b"\n".join(text), cells)
         width = len(cells)
         if width != self._width and any(map(str.strip, cells)):
             if width < self._width or any(cells[self._width :]):
                 reason = f"{width} columns where the header has {self._width}"
-                return _bad(line, b"\n".join(text), reason)
+                return bad_row(line, b"\n".join(text), reason)
             del cells[self._width :]
         url = cells.pop(self._at).strip() if width >= self._width else ""
         if url:
             return Row(line, url, dict(zip(self._others, cells, strict=True)) or None, None)
         if any(map(str.strip, cells)):
-            return _bad(line, b"\n".join(text), f"nothing under {self._url_column!r}")
+            return bad_row(line, b"\n".join(text), f"nothing under {self._url_column!r}")
         return None

@@ -244,6 +244,38 @@ def test_fetch_without_a_crawl(tmp_path: Path) -> None:
     assert house.records(0) == []
 
 
+def test_fetches_ask_for_robots_once_a_day(tmp_path: Path) -> None:
+    """One fetch after the other, at once or an hour later: robots.txt serves for a day."""
+
+    async def fetch(stage: Stage) -> None:
+        for wait in (0.0, 0.0, 30.0, 3_600.0, 90_000.0):
+            await asyncio.sleep(wait)
+            got.append(await stage.engine.fetch("http://a.example/p"))
+        await stage.engine.drain(0.0)
+
+    got: list[Page] = []
+    crawl = House(tmp_path).crawl((), during=fetch, crawl=0)
+    assert [page.status for page in got] == [200] * 5
+    assert crawl.asked.count("http://a.example/robots.txt") == 2
+
+
+def test_a_fetch_waits_for_nobody_s_patience(tmp_path: Path) -> None:
+    """Where robots.txt cannot be had a single fetch says so at once, while a crawl's pages wait for it."""
+    web = Web({"http://h1.example/robots.txt": [fault(seconds=2.0), status(404)]})
+
+    async def fetch(stage: Stage) -> None:
+        got.append(await stage.engine.fetch("http://h1.example/single"))
+        at.append(stage.now)
+
+    got: list[Page] = []
+    at: list[float] = []
+    crawl = House(tmp_path).crawl(MANY, web, during=fetch)
+    assert got[0].status is None
+    assert "robots.txt cannot be had: a scripted connect" in str(got[0].error)
+    assert at[0] < 1_000 + 10
+    assert {record.outcome for record in crawl.rows} == {"ok"}
+
+
 def test_fetches_that_wait_are_told_of_the_end(tmp_path: Path) -> None:
     """Closing the engine answers every fetch: those in flight, those waiting, those that come too late."""
 

@@ -34,7 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stores": BASE | {"rules", "output"},
     "output": {"errors", "model"},
     "tables": set(),
-    "sources": {"errors", "tables"},
+    "rows": set(),
+    "parquet": {"errors", "rows", "tables"},
+    "sources": {"errors", "rows", "tables", "parquet"},
     "observe": {"model"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
@@ -63,7 +65,7 @@ PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extract", "pol
 
 # Each of these is one adapter: it may not know a sibling of its kind.
 SIBLINGS = (
-    ("stores.csv", "stores.jsonl", "stores.sqlite"),
+    ("stores.csv", "stores.jsonl", "stores.parquet", "stores.sqlite"),
     ("transports.aiohttp", "transports.replay"),
 )
 
@@ -152,6 +154,7 @@ def test_only_one_file_knows_each_big_library() -> None:
         "turbohtml": {"extract.html", "extract.charset"},
         "protego": {"rules.robots"},
         "price_parser": {"extract.money"},
+        "pyarrow": {"parquet", "stores.parquet"},
     }
     for library, expected in homes.items():
         users = {

@@ -15,11 +15,16 @@ import pytest
 
 from canter.errors import CanterError
 from canter.model import RECORD_KEYS, Record
-from canter.output import FileSink
+from canter.output import FileSink, field_types
 from canter.stores.csv import CsvSink
 from canter.stores.jsonl import JsonlSink
+from canter.stores.parquet import ParquetSink
 
-MAKERS: list[Callable[..., FileSink]] = [JsonlSink, lambda target: CsvSink(target, {"title": "text"}, [])]
+MAKERS: list[Callable[..., FileSink]] = [
+    JsonlSink,
+    lambda target: CsvSink(target, {"title": "text"}, []),
+    lambda target: ParquetSink(target, {"title": "text"}, []),
+]
 
 
 def record(**changes: Any) -> Record:
@@ -137,6 +142,28 @@ def test_csv_leaves_numbers_and_plain_texts_alone(text: str) -> None:
     assert write_csv([record(fields={"title": text})], {"title": "text"}, [])[0]["title"] == text
 
 
+def test_fields_of_several_sites_have_one_type_each() -> None:
+    """Money wins, numbers of two kinds are numbers, else text; a list on one site is a list for all."""
+    first = {"price": "text", "rate": "percent", "seen": "date", "tags": "text[]", "own": "", "raw": ""}
+    second = {"price": "money", "rate": "integer", "seen": "text", "tags": "text", "own": "money[]"}
+    assert field_types([first, second]) == {
+        "price": "money",
+        "rate": "number",
+        "seen": "text",
+        "tags": "text[]",
+        "own": "money[]",
+        "raw": "",
+    }
+
+
+def test_csv_keeps_two_columns_for_money_found_many_times() -> None:
+    """A list of money is JSON in NAME, beside an empty NAME_currency."""
+    row = write_csv(
+        [record(fields={"price": [{"amount": "1", "currency": "EUR"}]})], {"price": "money[]"}, []
+    )[0]
+    assert (row["price"], row["price_currency"]) == ('[{"amount": "1", "currency": "EUR"}]', "")
+
+
 def test_csv_disarms_its_header_and_names_each_column_once() -> None:
     """A declared field keeps its name; a column made up here gives way to it."""
     stream = io.BytesIO()
@@ -171,7 +198,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path, make: Callable[...
     assert path.read_text() == "old"
     sink.close()
     sink.close()
-    assert "http://a/1" in path.read_text()
+    assert b"http://a/1" in path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert names(tmp_path) == ["out"]
 

@@ -78,6 +78,7 @@ def test_the_contracts_site_file_loads(tmp_path: Path) -> None:
     assert acme.fields["title"] == Field(css="h1.product-title")
     assert acme.fields["stock"].jmespath == "offers[0].stock"
     assert acme.declared["apr"] == "percent"
+    assert acme.declared["tags"] == "text[]"
 
 
 def test_a_site_survives_pickling_and_keeps_its_fingerprint() -> None:

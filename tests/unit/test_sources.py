@@ -220,6 +220,7 @@ def test_what_cannot_be_a_source_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "packed.txt").write_bytes(b"\x1f\x8b\x08")
     (tmp_path / "header.csv").write_text("url," * 40_000 + "\n")
     (tmp_path / "bytes.csv").write_bytes(b"url,\xff\n")
+    (tmp_path / "table.parquet").write_bytes(b"url\nhttp://a\n")
     (tmp_path / "folder").mkdir()
     for name, told in {
         "missing.txt": "does not exist",

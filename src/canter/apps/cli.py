@@ -52,6 +52,7 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
 
 
 class Pace(StrEnum):
@@ -117,13 +118,17 @@ def run(
     context: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=".txt, .csv or .jsonl files of URLs; - is standard input."),
+        typer.Argument(
+            metavar="SOURCE...", help=".txt, .csv, .jsonl or .parquet files of URLs; - is standard input."
+        ),
     ] = None,
     sites: SitesOption = None,
     store: StoreOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Also export when done (.jsonl, .csv)."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Also export when done (.jsonl, .csv, .parquet)."
+        ),
     ] = None,
     url_column: Annotated[str, typer.Option(help="The column of the URLs.")] = "url",
     only: Annotated[Only | None, typer.Option(help="With --crawl: those of an earlier crawl again.")] = None,

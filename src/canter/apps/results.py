@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from canter.errors import ConfigError
+from canter.errors import ConfigError, needs_extra
 from canter.model import Record, utc_iso
-from canter.output import FileSink
+from canter.output import FileSink, field_types
 from canter.stores.csv import CsvSink
 from canter.stores.jsonl import JsonlSink
 from canter.stores.sqlite import SqliteCrawls, SqliteHistory
 
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _AT_ONCE = 1_000  # records
 
 
 def format_of(path: Path | None, wanted: str | None) -> str:
-    """jsonl or csv: as asked for, else by the file's name, else jsonl. Raises ConfigError."""
-    if wanted:
-        return wanted
-    if path is None:
-        return "jsonl"
-    found = FORMATS.get(path.suffix.lower())
+    """jsonl, csv or parquet: as asked for, else by the file's name, else jsonl.
+
+    Raises ConfigError for a name that does not tell, and for Parquet that cannot be written here.
+    """
+    found = wanted or ("jsonl" if path is None else FORMATS.get(path.suffix.lower()))
     if found is None:
-        raise ConfigError(f"{path}: cannot tell its format; name it .jsonl or .csv, or say --format")
+        raise ConfigError(
+            f"{path}: cannot tell its format; name it .jsonl, .csv or .parquet, or say --format"
+        )
+    if found == "parquet":
+        if find_spec("pyarrow") is None:  # looked for, not loaded: a crawl may come first
+            raise ConfigError(needs_extra("Parquet", "parquet"))
+        if path is None and sys.stdout.isatty():
+            raise ConfigError("Parquet is no text for a terminal; name a file with -o")
     return found
 
 
@@ -67,11 +74,14 @@ def _sink(history: SqliteHistory, crawl: int, path: Path | None, form: str) -> F
     target = path or sys.stdout.buffer
     if form == "jsonl":
         return JsonlSink(target)
-    fields: dict[str, str] = {}
-    for names in history.declared(crawl).values():
-        for name, kind in names.items():
-            fields[name] = "money" if "money" in (kind, fields.get(name)) else kind
-    return CsvSink(target, fields, history.source_columns(crawl))
+    fields, columns = field_types(history.declared(crawl).values()), history.source_columns(crawl)
+    if form == "csv":
+        return CsvSink(target, fields, columns)
+    try:
+        from canter.stores.parquet import ParquetSink  # pyarrow is an extra, and slow to load
+    except ImportError as error:
+        raise ConfigError(f"{needs_extra('Parquet', 'parquet')} ({error})") from error
+    return ParquetSink(target, fields, columns)
 
 
 def _runs(records: Iterator[Record]) -> Iterator[list[Record]]:

@@ -138,6 +138,11 @@ class Field(_Model):
     def _rules(self) -> dict[str, tuple[str, ...]]:
         return {"css": self.css, "xpath": self.xpath, "structured": self.structured, "label": self.label}
 
+    @property
+    def declared(self) -> str:
+        """The type, `TYPE[]` where `many` makes it a list; "" where only `parse` can give the value."""
+        return "" if self.from_parse else self.type + "[]" * self.many
+
     @model_validator(mode="after")
     def _usable(self) -> Self:
         _check_pattern(self.pattern)
@@ -323,8 +328,8 @@ class Site(_Model):
 
     @cached_property
     def declared(self) -> dict[str, str]:
-        """The type of each declared field by name; "" where the parse function gives it."""
-        return {name: "" if field.from_parse else field.type for name, field in self.fields.items()}
+        """The type of each declared field by name, `TYPE[]` for a list; "" where `parse` gives it."""
+        return {name: field.declared for name, field in self.fields.items()}
 
     def parse_function(self) -> Callable[[Any], Any] | None:
         """The parse function, imported where it is given by name. Raises ConfigError."""

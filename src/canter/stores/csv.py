@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from canter.model import RECORD_KEYS, Record
-from canter.output import FileSink
+from canter.model import Record
+from canter.output import RECORD_COLUMNS, FileSink, free_names, is_money
 
-_PLAIN = tuple(key for key in RECORD_KEYS if key not in ("source", "fields"))
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -31,9 +30,9 @@ class CsvSink(FileSink):
         self, target: str | Path | BinaryIO, fields: Mapping[str, str], source_columns: Sequence[str]
     ) -> None:
         super().__init__(target)
-        self._fields = [(name, kind == "money") for name, kind in fields.items()]
+        self._fields = [(name, is_money(kind)) for name, kind in fields.items()]
         self._source = list(source_columns)
-        self._plain = attrgetter(*_PLAIN)
+        self._plain = attrgetter(*RECORD_COLUMNS)
         self._output.write(_rows([[_cell(name) for name in _header(self._fields, self._source)]]))
 
     def encode(self, records: Sequence[Record]) -> bytes:
@@ -54,23 +53,16 @@ class CsvSink(FileSink):
         return cells
 
 
-def _header(fields: Iterable[tuple[str, bool]], source_columns: Iterable[str]) -> Iterator[str]:
-    """Column names, each once: a name made up here gives way to a field that is called so."""
-    taken = set(_PLAIN) | {name for name, _ in fields}
-    yield from _PLAIN
-    for column in source_columns:
-        yield _free(f"source_{column}", taken)
+def _header(fields: Sequence[tuple[str, bool]], source_columns: Iterable[str]) -> list[str]:
+    wanted = [f"source_{column}" for column in source_columns]
+    sources = len(wanted)
+    wanted += [f"{name}_currency" for name, money in fields if money]
+    made_up = free_names(wanted, [name for name, _ in fields])
+    currencies = iter(made_up[sources:])
+    header = [*RECORD_COLUMNS, *made_up[:sources]]
     for name, money in fields:
-        yield name
-        if money:
-            yield _free(f"{name}_currency", taken)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+        header += [name, next(currencies)] if money else [name]
+    return header
 
 
 def _cell(value: Any) -> str:
