@@ -19,14 +19,18 @@ class Evidence(NamedTuple):
     confidence: float
 
 
+DOUBT = 0.6  # what a rival takes away of its own weight
+_SEEN = "page"  # how the sources begin that a reader of the page can see
+
+
 def settle(
-    found: Iterable[Evidence], same: Callable[[Value], Hashable], doubt: float = 0.5
+    found: Iterable[Evidence], same: Callable[[Value], Hashable], doubt: float = DOUBT
 ) -> Evidence | None:
     """The value that the evidence speaks for most; None without any.
 
     Values with the same key under `same` support each other as independent sources do; the value is that of
-    the surest. The strongest rival takes away `doubt` times its own weight: 0 where a page may rightly say
-    a thing in several ways, as it does its name.
+    the surest. The strongest rival takes away `doubt` times its own weight, half of that where the page
+    shows the value to its readers; doubt 0 is for what a page may rightly say in several ways, as its name.
     """
     groups: dict[Hashable, list[Evidence]] = {}
     for each in found:
@@ -36,6 +40,8 @@ def settle(
         return None
     weight, group = ranked[0]
     rival = ranked[1][0] if len(ranked) > 1 else 0.0
+    if any(each.source.startswith(_SEEN) for each in group):
+        doubt /= 2
     value = max(group, key=lambda each: each.confidence).value
     sources = ", ".join(dict.fromkeys(each.source for each in group))
     return Evidence(value, sources, round(weight * (1 - doubt * rival), 3))

@@ -12,7 +12,7 @@ from canter.extract.structured.typed import typed
 from canter.extract.values import Hints, collapse
 from canter.model import Value
 
-_TRUST = {"jsonld": 0.9, "microdata": 0.85, "rdfa": 0.8, "opengraph": 0.75}
+_TRUST = {"jsonld": 0.8, "microdata": 0.8, "rdfa": 0.75, "opengraph": 0.75}
 _OF_SEVERAL = 0.35  # one of several prices: only the page itself can say which
 _SOME_OFFER = 0.6
 _BUYABLE = ("InStock", "LimitedAvailability", "OnlineOnly", "PreOrder", "BackOrder", "InStoreOnly")

@@ -1,0 +1,208 @@
+"""The price that a page shows for its product: near the title and the buy button, and no other price.
+
+Each price of the page is weighed by what stands around it. Crossed-out, saved, shipping, instalment,
+per-unit and other products' prices weigh less than nothing; "from" and ranges are no price.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from canter.extract.auto import words
+from canter.extract.auto.evidence import Evidence
+from canter.extract.auto.told import amount, is_price
+from canter.extract.auto.view import View, around, brief
+from canter.extract.html import Element, Text
+from canter.extract.values import Hints, collapse, convert
+
+MAX_PRICES = 150  # of a page
+_SIGN = (
+    r"(?:(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]|"
+    r"(?<![^\W\d_])(?:zł|Kč|Ft|lei|kr|SFr|Fr)(?!\w)\.?|"
+    r"\b(?:CHF|EUR|USD|GBP|PLN|SEK|NOK|DKK|CAD|AUD|NZD|CZK|HUF|RON|JPY|INR|TWD|CLP|MXN|BRL|RM|Rp)\b)"
+)
+_SIGN_FIRST = re.compile(rf"{_SIGN}\s{{0,3}}\d[\d.,'’]{{0,14}}")
+_SIGN_LAST = re.compile(rf"(?<!\d)\d[\d.,'’]{{0,14}}[-–]{{0,2}}\s{{0,3}}{_SIGN}\Z")
+_HAS_SIGN = re.compile(_SIGN)
+_RANGE_AFTER = re.compile(rf"\s*(?:-|–|—|to|bis|à|hasta)\s*(?:{_SIGN})?\s*\d")
+_RANGE_BEFORE = re.compile(r"(?:\d|[€£$])\s*(?:-|–|—|to|bis|à|hasta)\s*$")
+_CENTS = re.compile(r"(?<=\d)\n(?=\d\d(?!\d))")
+_POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\d)|(?<=[.,])\n(?=\d)")
+_NUMBER = re.compile(r"\d[\d.,]*")
+_CENT_MARK = re.compile("cent|decimal|fraction|minor|sup|kop", re.IGNORECASE)
+_AFTER_DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_MAX_OWN = 40  # characters of an element that holds a price and nothing else
+_STRUCK_TAGS = frozenset({"del", "s", "strike"})
+_OTHER_TAGS = frozenset({"nav", "footer", "aside"})
+
+
+class Shown(NamedTuple):
+    """A price of the page. `score`: what speaks for it; `open`: "from" or a range, which is no price."""
+
+    money: dict[str, str | None]
+    score: float
+    open: bool
+    repeated: bool
+
+
+def shown_prices(view: View, hints: Hints) -> list[Shown]:
+    """The prices near the title, the likeliest first."""
+    matches = _matches(view)
+    places = [_place(view, match) for match in matches]
+    seen = Counter(signature for signature, _ in places)
+    found = []
+    for number, (match, (signature, whole)) in enumerate(zip(matches, places, strict=True)):
+        money = convert("money", _text(whole, match), hints)
+        if not isinstance(money, dict) or not is_price(money):
+            continue
+        before_end = matches[number - 1].end() if number else 0
+        after_end = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
+        before = _AFTER_DIGIT.split(view.folded[max(before_end, match.start() - 40) : match.start()])[-1]
+        after = view.folded[match.end() : min(after_end, match.end() + 30)]
+        tail = view.folded[match.end() : match.end() + 12]
+        lead = view.folded[max(0, match.start() - 12) : match.start()]
+        open_ended = _opens(before, tail, lead)
+        score = _near(view, view.index_at(match.start())) + _in_words(before, after) + _in_place(whole)
+        repeated = seen[signature] >= 3
+        found.append(Shown(money, score - (3 if repeated else 0), open_ended, repeated))
+    return sorted(found, key=lambda each: -each.score)
+
+
+def _matches(view: View) -> list[re.Match[str]]:
+    """The prices as the page writes them: the sign before the number or after it, never both ways."""
+    text, (start, end) = view.text, view.window
+    first, last = [], []
+    for sign in islice(_HAS_SIGN.finditer(text, start, end), MAX_PRICES):
+        after = _SIGN_FIRST.match(text, sign.start())
+        before = _SIGN_LAST.search(text, max(0, sign.start() - 20), sign.end())
+        first += [after] if after else []
+        last += [before] if before else []
+    whole = [sum("\n" not in match[0] for match in found) for found in (first, last)]
+    if whole[0] != whole[1]:
+        return first if whole[0] > whole[1] else last
+    return first if len(first) >= len(last) else last
+
+
+def price_evidence(found: list[Shown]) -> list[Evidence]:
+    """What the prices shown say: the best one, less sure the nearer another amount comes to it."""
+    if not found or found[0].score < _ENOUGH or found[0].open:
+        return []
+    best = found[0]
+    sure = min(0.8, 0.5 + 0.06 * (best.score - _ENOUGH))
+    other = next((each for each in found if amount(each.money) != amount(best.money)), None)
+    if other is not None and best.score - other.score < 1:
+        sure -= 0.2
+    evidence = [Evidence(best.money, "page: near the title", sure)]
+    if other is not None and other.score >= _ENOUGH and not other.open:
+        evidence.append(Evidence(other.money, "page: near the title", min(sure, 0.3)))
+    return evidence
+
+
+_ENOUGH = 2.0
+
+
+def _place(view: View, match: re.Match[str]) -> tuple[tuple[str, ...], Element | None]:
+    """How the page marks the place, and the element that holds the price and no other."""
+    node = view.nodes[view.index_at(match.start())]
+    signature = tuple(f"{each.tag} {each.attr('class') or ''}" for each in around(node, 6))
+    return signature, _whole(node)
+
+
+def _whole(node: Text) -> Element | None:
+    whole: Element | None = None
+    numbers = 0
+    for element in around(node, 5):
+        text = brief(element, _MAX_OWN)
+        if text is None or len(_HAS_SIGN.findall(text)) > 1:
+            break
+        more = len(_NUMBER.findall(text))
+        if whole is not None and _LETTERS.search(_HAS_SIGN.sub("", text)):
+            break
+        if numbers and more > numbers and not _has_cents(element):
+            break
+        whole, numbers = element, more
+    return whole
+
+
+def _has_cents(element: Element) -> bool:
+    """Whether a part of a price is marked as its cents."""
+    parts = (part for part in islice(element.descendants, 60) if isinstance(part, Element))
+    return any(part.tag in ("sup", "small") or _CENT_MARK.search(part.attr("class") or "") for part in parts)
+
+
+def _text(whole: Element | None, match: re.Match[str]) -> str:
+    """The price as one text: cents in an element of their own are cents."""
+    text = (brief(whole, _MAX_OWN) if whole is not None else None) or match[0]
+    return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", text)))
+
+
+def _opens(before: str, tail: str, lead: str) -> bool:
+    return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
+
+
+def _near(view: View, index: int) -> float:
+    distance = view.distance(index)
+    if distance is None:
+        return 0.0
+    return max(-1.0, 3.0 - distance / 12)
+
+
+def _in_words(before: str, after: str) -> float:
+    score = 0.0
+    close = before[-24:]
+    if words.WAS.search(close):
+        score -= 3
+    if words.SAVE.search(close) or words.SAVE.match(after.lstrip()):
+        score -= 4
+    if words.SHIPPING.search(close):
+        score -= 3
+    if words.BY_MONTH.search(close[-10:]) or words.PER_MONTH.match(after):
+        score -= 4
+    if words.PER_UNIT.match(after) or close.rstrip().endswith(("(", "=")):
+        score -= 3
+    return score
+
+
+def _in_place(whole: Element | None) -> float:
+    """What the elements around a price say, by their tags, classes and ids."""
+    if whole is None:
+        return -1.0
+    score = 0.0
+    chain = [whole, *around(whole)]
+    marks = [words.camel(f"{each.attr('class') or ''} {each.attr('id') or ''}") for each in chain]
+    near = " ".join(marks[:3])
+    if any(each.tag in _STRUCK_TAGS for each in chain[:4]) or words.STRUCK.search(near):
+        score -= 4
+    if words.PRICE.search(near):
+        score += 1
+    if words.CURRENT.search(near):
+        score += 0.7
+    if any(each.attr("itemprop") == "price" for each in chain[:3]):
+        score += 1.5
+    if any(each.tag in _OTHER_TAGS for each in chain) or any(words.OTHERS.search(each) for each in marks[1:]):
+        score -= 3.5
+    elif any(words.PERHAPS_OTHERS.search(each) for each in marks[1:7]):
+        score -= 1
+    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[:6]):
+        score -= 2.5
+    if any(each.tag in ("li", "option", "select") for each in chain[:3]):
+        score -= 0.5
+    if words.HIDDEN.search(near) or any(each.attr("hidden") is not None for each in chain[:4]):
+        score -= 1
+    return score
+
+
+def several_alike(found: list[Shown]) -> bool:
+    """Whether the page shows a list: prices in places of one kind, and none apart from them."""
+    repeated = [each for each in found if each.repeated]
+    return len(repeated) >= 3 and not any(each.score >= _ENOUGH and not each.repeated for each in found)
+
+
+def distinct(found: list[Shown]) -> int:
+    """How many amounts there are."""
+    return len({Decimal(amount(each.money)) for each in found})
