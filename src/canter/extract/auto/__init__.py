@@ -72,6 +72,8 @@ class _Judge:
         self._view = View(tree, list(self._names()))
         self._prices = shown_prices(self._view, self._hints._replace(currency=None))
         self._labelled = Labelled(self._view)
+        told_of = next(reading.structured.products, None) is not None
+        self._sold = told_of or self._view.buy_index is not None
         self.evidence: dict[str, Evidence] = {}
         self.kind = no_product(reading.structured, self._view, self._prices, tree)
         if self.kind:
@@ -91,9 +93,10 @@ class _Judge:
     def _found(self, name: str, kind: str) -> Iterator[Evidence]:
         yield from told(self._reading.structured, name, kind, self._hints)
         if name == "price":
-            yield from price_evidence(self._prices)
+            yield from price_evidence(self._prices, self._sold)
         elif name == "availability":
-            yield from shown_stock(self._view)
+            if self._sold or "price" in self.evidence:
+                yield from shown_stock(self._view)
         elif name in LABELS:
             yield from self._labelled.evidence(name)
         elif name in ("apr", "annual_fee"):

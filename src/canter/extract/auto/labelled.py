@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from canter.extract.auto.evidence import Evidence
 from canter.extract.auto.told import MAX_CODE, usable
 from canter.extract.auto.view import View
-from canter.extract.auto.words import ANNUAL_FEE, APR, FIELD_OF_LABEL, FINANCE
+from canter.extract.auto.words import ANNUAL_FEE, APR, FIELD_OF_LABEL
 from canter.extract.fields import Reading
 from canter.extract.values import Hints, convert
 from canter.model import Value
@@ -50,14 +50,16 @@ class Labelled:
 
 def financial(name: str, reading: Reading, view: View, hints: Hints) -> Iterator[Evidence]:
     """The APR or the annual fee beside its label; "none" is no fee."""
-    if not any(word in view.folded for word in FINANCE):
-        return
-    kind = "percent_range" if name == "apr" else "money"
-    for label in APR if name == "apr" else ANNUAL_FEE:
+    kind, labels = ("percent_range", APR) if name == "apr" else ("money", ANNUAL_FEE)
+    for label in labels:
+        if not re.search(rf"(?<!\w){re.escape(label.lower())}(?!\w)", view.folded):
+            continue
         for text in reading.labels.beside(label)[:5]:
             value: Value = convert(kind, text, hints)
             if value is None and kind == "money" and _NONE.match(text):
                 value = {"amount": "0", "currency": hints.currency}
+            if isinstance(value, dict) and value["currency"] is None and value["amount"] != "0":
+                value = None  # a footnote's number, as a rule
             if value is not None:
                 yield Evidence(value, f"label: {label}", 0.8)
                 return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ from canter.extract.html import Element, Text
 from canter.extract.values import Hints, collapse, convert
 
 MAX_PRICES = 150  # of a page
+_FAR = 48  # texts from the title or the buy button
+_ALIKE = 3
 _SIGN = (
     r"(?:(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]|"
     r"(?<![^\W\d_])(?:zł|Kč|Ft|lei|kr|SFr|Fr)(?!\w)\.?|"
@@ -42,21 +43,30 @@ _OTHER_TAGS = frozenset({"nav", "footer", "aside"})
 
 
 class Shown(NamedTuple):
-    """A price of the page. `score`: what speaks for it; `open`: "from" or a range, which is no price."""
+    """A price of the page. `score`: what speaks for it; `open`: "from" or a range, which is no price.
+
+    `repeated`: it stands where several others stand alike; `marked`: the page calls it a price.
+    """
 
     money: dict[str, str | None]
     score: float
     open: bool
     repeated: bool
+    marked: bool
 
 
 def shown_prices(view: View, hints: Hints) -> list[Shown]:
     """The prices near the title, the likeliest first."""
     matches = _matches(view)
-    places = [_place(view, match) for match in matches]
-    seen = Counter(signature for signature, _ in places)
+    places = [_signature(view, match) for match in matches]
+    seen = Counter(places)
     found = []
-    for number, (match, (signature, whole)) in enumerate(zip(matches, places, strict=True)):
+    for number, (match, signature) in enumerate(zip(matches, places, strict=True)):
+        index = view.index_at(match.start())
+        distance = view.distance(index)
+        if distance is not None and distance > _FAR:
+            continue
+        whole = _whole(view.nodes[index])
         money = convert("money", _text(whole, match), hints)
         if not isinstance(money, dict) or not is_price(money):
             continue
@@ -64,12 +74,10 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
         after_end = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
         before = _AFTER_DIGIT.split(view.folded[max(before_end, match.start() - 40) : match.start()])[-1]
         after = view.folded[match.end() : min(after_end, match.end() + 30)]
-        tail = view.folded[match.end() : match.end() + 12]
-        lead = view.folded[max(0, match.start() - 12) : match.start()]
-        open_ended = _opens(before, tail, lead)
-        score = _near(view, view.index_at(match.start())) + _in_words(before, after) + _in_place(whole)
-        repeated = seen[signature] >= 3
-        found.append(Shown(money, score - (3 if repeated else 0), open_ended, repeated))
+        near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
+        repeated = seen[signature] >= _ALIKE
+        score = near + _in_words(before, after) + _in_place(whole) - (3 if repeated else 0)
+        found.append(Shown(money, score, _opens(view, before, match), repeated, _is_marked(whole)))
     return sorted(found, key=lambda each: -each.score)
 
 
@@ -88,9 +96,13 @@ def _matches(view: View) -> list[re.Match[str]]:
     return first if len(first) >= len(last) else last
 
 
-def price_evidence(found: list[Shown]) -> list[Evidence]:
-    """What the prices shown say: the best one, less sure the nearer another amount comes to it."""
-    if not found or found[0].score < _ENOUGH or found[0].open:
+def price_evidence(found: list[Shown], sold: bool) -> list[Evidence]:
+    """What the prices shown say: the best one, less sure the nearer another amount comes to it.
+
+    `sold`: whether anything else says that the page sells something; without, only a price that the page's
+    own marks call one counts.
+    """
+    if not found or found[0].score < _ENOUGH or found[0].open or not (sold or found[0].marked):
         return []
     best = found[0]
     sure = min(0.8, 0.5 + 0.06 * (best.score - _ENOUGH))
@@ -106,11 +118,10 @@ def price_evidence(found: list[Shown]) -> list[Evidence]:
 _ENOUGH = 2.0
 
 
-def _place(view: View, match: re.Match[str]) -> tuple[tuple[str, ...], Element | None]:
-    """How the page marks the place, and the element that holds the price and no other."""
+def _signature(view: View, match: re.Match[str]) -> tuple[str, ...]:
+    """How the page marks a price's place: prices of one kind, such as those of a list, share it."""
     node = view.nodes[view.index_at(match.start())]
-    signature = tuple(f"{each.tag} {each.attr('class') or ''}" for each in around(node, 6))
-    return signature, _whole(node)
+    return tuple(f"{each.tag} {(each.attr('class') or '').partition(' ')[0]}" for each in around(node, 5))
 
 
 def _whole(node: Text) -> Element | None:
@@ -141,15 +152,19 @@ def _text(whole: Element | None, match: re.Match[str]) -> str:
     return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", text)))
 
 
-def _opens(before: str, tail: str, lead: str) -> bool:
+def _opens(view: View, before: str, match: re.Match[str]) -> bool:
+    tail = view.folded[match.end() : match.end() + 12]
+    lead = view.folded[max(0, match.start() - 12) : match.start()]
     return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
 
 
-def _near(view: View, index: int) -> float:
-    distance = view.distance(index)
-    if distance is None:
-        return 0.0
-    return max(-1.0, 3.0 - distance / 12)
+def _is_marked(whole: Element | None) -> bool:
+    chain = [] if whole is None else [whole, *around(whole, 2)]
+    return any(each.attr("itemprop") == "price" or words.PRICE.search(_marks(each)) for each in chain)
+
+
+def _marks(element: Element) -> str:
+    return words.camel(f"{element.attr('class') or ''} {element.attr('id') or ''}")
 
 
 def _in_words(before: str, after: str) -> float:
@@ -171,10 +186,10 @@ def _in_words(before: str, after: str) -> float:
 def _in_place(whole: Element | None) -> float:
     """What the elements around a price say, by their tags, classes and ids."""
     if whole is None:
-        return -1.0
+        return -2.5  # within a sentence
     score = 0.0
     chain = [whole, *around(whole)]
-    marks = [words.camel(f"{each.attr('class') or ''} {each.attr('id') or ''}") for each in chain]
+    marks = [_marks(each) for each in chain]
     near = " ".join(marks[:3])
     if any(each.tag in _STRUCK_TAGS for each in chain[:4]) or words.STRUCK.search(near):
         score -= 4
@@ -201,8 +216,3 @@ def several_alike(found: list[Shown]) -> bool:
     """Whether the page shows a list: prices in places of one kind, and none apart from them."""
     repeated = [each for each in found if each.repeated]
     return len(repeated) >= 3 and not any(each.score >= _ENOUGH and not each.repeated for each in found)
-
-
-def distinct(found: list[Shown]) -> int:
-    """How many amounts there are."""
-    return len({Decimal(amount(each.money)) for each in found})

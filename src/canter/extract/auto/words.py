@@ -48,14 +48,14 @@ LABELS = {
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
 APR = (
     "Representative APR", "Purchase APR", "APR for Purchases", "Annual Percentage Rate (APR) for Purchases",
-    "Regular APR", "Variable APR", "APR", "Annual percentage rate", "effektiver Jahreszins", "TAEG", "TAE",
+    "Purchase Annual Percentage Rate (APR)", "Purchase Annual Percentage Rate", "Regular APR",
+    "Variable APR", "APR", "Annual percentage rate", "effektiver Jahreszins", "TAEG", "TAE",
     "RRSO",
 )  # fmt: skip
 ANNUAL_FEE = (
     "Annual fee", "Annual membership fee", "Yearly fee", "Jahresgebühr", "Cotisation annuelle",
     "Cuota anual", "Canone annuo", "Opłata roczna",
 )  # fmt: skip
-FINANCE = ("apr", "jahreszins", "taeg", "rrso", "tae", "annual", "jahresgebühr", "cuota", "canone", "roczna")
 
 
 def _tokens(words: str) -> re.Pattern[str]:
@@ -92,7 +92,8 @@ SAVE = _tokens(
 )
 SHIPPING = _tokens(
     r"shipping|delivery|postage|p&p|freight|versand\w*|lieferung|livraison|frais de port|envío|"
-    r"spedizione|consegna|dostaw\w*|wysyłk\w*|over|above|orders? of|ab einem|dès|a partir de un|minimum"
+    r"spedizione|consegna|dostaw\w*|wysyłk\w*|over|above|under|up to|"
+    r"orders? of|ab einem|dès|a partir de un|minimum"
 )
 FROM = _tokens(r"from|starting at|as low as|ab|à partir de|dès|desde|a partire da|da|już od|od")
 BY_MONTH = _tokens(
