@@ -30,7 +30,8 @@ def settle(
 
     Values with the same key under `same` support each other as independent sources do; the value is that of
     the surest. The strongest rival takes away `doubt` times its own weight, half of that where the page
-    shows the value to its readers; doubt 0 is for what a page may rightly say in several ways, as its name.
+    shows its readers the value and not the rival; doubt 0 is for what a page may rightly say in several
+    ways, as its name.
     """
     groups: dict[Hashable, list[Evidence]] = {}
     for each in found:
@@ -39,12 +40,16 @@ def settle(
     if not ranked:
         return None
     weight, group = ranked[0]
-    rival = ranked[1][0] if len(ranked) > 1 else 0.0
-    if any(each.source.startswith(_SEEN) for each in group):
+    rival, rivals = ranked[1] if len(ranked) > 1 else (0.0, [])
+    if _is_seen(group) and not _is_seen(rivals):
         doubt /= 2
     value = max(group, key=lambda each: each.confidence).value
     sources = ", ".join(dict.fromkeys(each.source for each in group))
     return Evidence(value, sources, round(weight * (1 - doubt * rival), 3))
+
+
+def _is_seen(group: list[Evidence]) -> bool:
+    return any(each.source.startswith(_SEEN) for each in group)
 
 
 def _together(group: list[Evidence]) -> float:

@@ -55,7 +55,7 @@ def financial(name: str, reading: Reading, view: View, hints: Hints) -> Iterator
         if not re.search(rf"(?<!\w){re.escape(label.lower())}(?!\w)", view.folded):
             continue
         for text in reading.labels.beside(label)[:5]:
-            value: Value = convert(kind, text, hints)
+            value: Value = convert(kind, text, hints._replace(currency=None))
             if value is None and kind == "money" and _NONE.match(text):
                 value = {"amount": "0", "currency": hints.currency}
             if isinstance(value, dict) and value["currency"] is None and value["amount"] != "0":

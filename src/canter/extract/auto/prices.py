@@ -72,7 +72,10 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
             continue
         before_end = matches[number - 1].end() if number else 0
         after_end = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
-        before = _AFTER_DIGIT.split(view.folded[max(before_end, match.start() - 40) : match.start()])[-1]
+        before = view.folded[max(before_end, match.start() - 40) : match.start()]
+        if number and "\n" in before:  # what stands on the line of the price before is said of that one
+            before = before.partition("\n")[2] if before_end >= match.start() - 40 else before
+        before = _AFTER_DIGIT.split(before)[-1]
         after = view.folded[match.end() : min(after_end, match.end() + 30)]
         near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
         repeated = seen[signature] >= _ALIKE
@@ -172,7 +175,7 @@ def _in_words(before: str, after: str) -> float:
     close = before[-24:]
     if words.WAS.search(close):
         score -= 3
-    if words.SAVE.search(close) or words.SAVE.match(after.lstrip()):
+    if words.SAVE.search(close) or words.OFF.match(after.lstrip()):
         score -= 4
     if words.SHIPPING.search(close):
         score -= 3

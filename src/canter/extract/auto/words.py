@@ -90,6 +90,7 @@ SAVE = _tokens(
     r"save|saving|savings|you save|off|discount|sparen|ersparnis|rabatt|économisez|remise|ahorra|ahorro|"
     r"descuento|risparmi|sconto|oszczędzasz|rabat|gift card|voucher|coupon|gutschein|premium"
 )
+OFF = _tokens("off|discount|rabatt|remise|descuento|sconto|rabat")
 SHIPPING = _tokens(
     r"shipping|delivery|postage|p&p|freight|versand\w*|lieferung|livraison|frais de port|envío|"
     r"spedizione|consegna|dostaw\w*|wysyłk\w*|over|above|under|up to|"
