@@ -52,7 +52,8 @@ def financial(name: str, reading: Reading, view: View, hints: Hints) -> Iterator
     """The APR or the annual fee beside its label; "none" is no fee."""
     kind, labels = ("percent_range", APR) if name == "apr" else ("money", ANNUAL_FEE)
     for label in labels:
-        if not re.search(rf"(?<!\w){re.escape(label.lower())}(?!\w)", view.folded):
+        words = label.lower()
+        if words not in view.folded or not re.search(rf"(?<!\w){re.escape(words)}(?!\w)", view.folded):
             continue
         for text in reading.labels.beside(label)[:5]:
             value: Value = convert(kind, text, hints._replace(currency=None))

@@ -21,11 +21,16 @@ from canter.extract.values import Hints, collapse, convert
 MAX_PRICES = 150  # of a page
 _FAR = 48  # texts from the title or the buy button
 _ALIKE = 3
-_SIGN = (
-    r"(?:(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]|"
-    r"(?<![^\W\d_])(?:zł|Kč|Ft|lei|kr|SFr|Fr)(?!\w)\.?|"
-    r"\b(?:CHF|EUR|USD|GBP|PLN|SEK|NOK|DKK|CAD|AUD|NZD|CZK|HUF|RON|JPY|INR|TWD|CLP|MXN|BRL|RM|Rp)\b)"
-)
+_CHARS = r"(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]"
+_SHORT = ("zł", "Kč", "Ft", "lei", "kr", "SFr", "Fr")
+_CODES = (
+    "CHF", "EUR", "USD", "GBP", "PLN", "SEK", "NOK", "DKK", "CAD", "AUD", "NZD", "CZK", "HUF", "RON", "JPY",
+    "INR", "TWD", "CLP", "MXN", "BRL", "RM", "Rp",
+)  # fmt: skip
+_SIGN = rf"(?:{_CHARS}|(?<![^\W\d_])(?:{'|'.join(_SHORT)})(?!\w)\.?|\b(?:{'|'.join(_CODES)})\b)"
+_CHAR = re.compile("[$€£¥₹₽₺₪₩฿₫₱₴]")
+_WORD = re.compile("|".join((*_SHORT, *_CODES)))
+_DIGIT = re.compile(r"\d")
 _SIGN_FIRST = re.compile(rf"{_SIGN}\s{{0,3}}\d[\d.,'’]{{0,14}}")
 _SIGN_LAST = re.compile(rf"(?<!\d)\d[\d.,'’]{{0,14}}[-–]{{0,2}}\s{{0,3}}{_SIGN}\Z")
 _HAS_SIGN = re.compile(_SIGN)
@@ -35,7 +40,6 @@ _CENTS = re.compile(r"(?<=\d)\n(?=\d\d(?!\d))")
 _POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\d)|(?<=[.,])\n(?=\d)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _CENT_MARK = re.compile("cent|decimal|fraction|minor|sup|kop", re.IGNORECASE)
-_AFTER_DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _MAX_OWN = 40  # characters of an element that holds a price and nothing else
 _STRUCK_TAGS = frozenset({"del", "s", "strike"})
@@ -75,7 +79,7 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
         before = view.folded[max(before_end, match.start() - 40) : match.start()]
         if number and "\n" in before:  # what stands on the line of the price before is said of that one
             before = before.partition("\n")[2] if before_end >= match.start() - 40 else before
-        before = _AFTER_DIGIT.split(before)[-1]
+        before = _DIGIT.split(before)[-1]
         after = view.folded[match.end() : min(after_end, match.end() + 30)]
         near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
         repeated = seen[signature] >= _ALIKE
@@ -85,10 +89,18 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
 
 
 def _matches(view: View) -> list[re.Match[str]]:
-    """The prices as the page writes them: the sign before the number or after it, never both ways."""
+    """The prices as the page writes them: the sign before the number or after it, never both ways.
+
+    Signs of one character are found at once; the slow search is for pages that spell one beside a digit.
+    """
     text, (start, end) = view.text, view.window
     first, last = [], []
-    for sign in islice(_HAS_SIGN.finditer(text, start, end), MAX_PRICES):
+    spelt = any(
+        _DIGIT.search(text, max(0, word.start() - 4), word.end() + 4)
+        for word in _WORD.finditer(text, start, end)
+    )
+    signs = (_HAS_SIGN if spelt else _CHAR).finditer(text, start, end)
+    for sign in islice(signs, MAX_PRICES):
         after = _SIGN_FIRST.match(text, sign.start())
         before = _SIGN_LAST.search(text, max(0, sign.start() - 20), sign.end())
         first += [after] if after else []

@@ -12,8 +12,8 @@ from canter.extract.html import Element, Text, Tree
 from canter.extract.values import collapse
 
 MAX_LEVELS = 12  # elements around a text that are looked at
-MAX_BEFORE, MAX_AFTER = 1_500, 6_000  # nodes around the title that are looked at
-_BEFORE, _AFTER = 3_000, 10_000  # characters around the title in which a page sells its product
+MAX_BEFORE, MAX_AFTER = 1_000, 5_000  # nodes around the title that are looked at
+_BEFORE, _AFTER = 2_000, 8_000  # characters around the title in which a page sells its product
 _MAX_NODES = 60  # nodes in an element that is looked at as a whole
 _UNSEEN = frozenset({"script", "style", "noscript", "title", "option", "textarea", "iframe", "svg"})
 _TITLES = "h1, [itemprop~=name]"
