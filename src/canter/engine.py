@@ -25,6 +25,7 @@ from canter.protocols import Batch, HostNote, Keeper, Observer, Transport, Visit
 from canter.rules.classify import classify
 from canter.rules.redirects import Redirect, follow
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
+from canter.sites import AUTO, Site
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
@@ -365,14 +366,14 @@ class Engine:
             answer_fetch(job, answer, verdict)
             return
         visit = self._endings.visit(job, verdict, answer, number, now + self._offset)
-        if job.site and job.site.parse:
-            self._declare(job.site.name, visit)
+        if job.site and (job.site.parse or job.site is AUTO):
+            self._declare(job.site, visit)
         self._writer.end(visit)
         self._observer.record(visit.record)
 
-    def _declare(self, site: str, visit: Visit) -> None:
-        declared = self._writer.batch.declared.setdefault(site, [])
-        declared += [name for name in visit.record.fields if name not in declared]
+    def _declare(self, site: Site, visit: Visit) -> None:
+        declared = self._writer.batch.declared.setdefault(site.name, {})
+        declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
 
     # ---- the writer's side
 

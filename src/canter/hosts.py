@@ -35,7 +35,7 @@ class PageJob:
 
     @property
     def unclaimed(self) -> bool:
-        """A task that no site reads; a single fetch needs none."""
+        """A task whose source names a site that there is not; a single fetch needs none."""
         return self.site is None and self.future is None
 
 

@@ -27,7 +27,10 @@ class Policy:
         self._extractors: dict[str, Extractor] = {}
 
     def site(self, task: Task) -> Site | None:
-        """The site whose rules read the task's page: the one its source names, or that claims its URL."""
+        """The site whose rules read the task's page: the one its source names, or that claims its URL.
+
+        `AUTO` where nobody does either; None only where the source names a site that there is not.
+        """
         url = parse_url(task.url)
         return None if isinstance(url, BadUrl) else self.book.claim(url, task.site)
 
@@ -93,9 +96,6 @@ class Policy:
 
 
 def unclaimed(task: Task) -> Verdict:
-    """What becomes of a page that no site reads."""
-    if task.site:
-        message = f"the source names the site {task.site!r}, which the site file does not have"
-    else:
-        message = "no site of the site file claims this URL: add its host to a site's hosts"
+    """What becomes of a page whose source names a site that there is not, where no other claims it."""
+    message = f"the source names the site {task.site!r}, which the site file does not have"
     return Verdict(Outcome.FAILED, ErrorType.EXTRACTION, message)

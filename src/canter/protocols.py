@@ -82,7 +82,7 @@ class Batch:
     hosts: list[HostNote] = field(default_factory=list)
     paces: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # pace key -> memory
     counts: dict[str, float] = field(default_factory=dict)  # requests, rejected, bytes, seconds
-    declared: dict[str, list[str]] = field(default_factory=dict)  # fields first seen of `parse` sites
+    declared: dict[str, dict[str, str]] = field(default_factory=dict)  # site -> field first seen -> type
 
     def __len__(self) -> int:
         return len(self.visits) + len(self.retries) + len(self.moves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from canter.extraction import Page
 from canter.model import Fault, FaultKind, Record, Request, Response, utc_iso
 from canter.sites import Field, Site
+from canter.stores.sqlite import SqliteHistory
 from canter.transports.replay import page
 from tests.virtual import UTC, House, Run, Script, Web, fault, html, leads, row, status, title, urls
 
@@ -293,12 +295,32 @@ def test_an_empty_204_is_good(tmp_path: Path) -> None:
     assert [record.changed for record in found] == [None, None, False]
 
 
-def test_an_unclaimed_url_is_a_clear_error(tmp_path: Path) -> None:
-    """A URL that no site claims ends without a request, and says what to do."""
+OFFER = (
+    b'<script type="application/ld+json">{"@type": "Product", "name": "Lamp", "sku": "L-1", "offers": '
+    b'{"price": "19.99", "priceCurrency": "EUR", "availability": "https://schema.org/InStock"}}</script>'
+)
+
+
+def test_an_unclaimed_url_is_read_by_auto(tmp_path: Path) -> None:
+    """A URL that no site claims gives the fields of the built-in site, typed in exports too."""
     site = Site("own", hosts=["b.example"], fields=TITLE)
-    record, crawl = one(tmp_path, title("Lamp"), site)
+    house = House(tmp_path, site)
+    crawl = house.crawl([URL, "http://b.example/p0"], Web({URL: page("", OFFER)}))
+    record = crawl.records[URL]
+    assert (record.outcome, record.site) == ("ok", "auto")
+    assert record.fields["price"] == {"amount": "19.99", "currency": "EUR"}
+    assert (record.fields["sku"], record.fields["gtin"]) == ("L-1", None)
+    assert crawl.records["http://b.example/p0"].fields == {"title": "A title"}
+    with closing(SqliteHistory(house.path)) as history:
+        assert history.declared(crawl.crawl)["auto"]["price"] == "money"
+
+
+def test_a_site_that_there_is_not_is_a_clear_error(tmp_path: Path) -> None:
+    """A URL whose source names an unknown site ends without a request, and says which."""
+    crawl = House(tmp_path, Site("own", hosts=["b.example"], fields=TITLE)).crawl([row(URL, site="none")])
+    record = crawl.records[URL]
     assert (record.outcome, record.error_type, record.attempts) == ("failed", "extraction", 0)
-    assert "no site of the site file claims this URL" in str(record.error)
+    assert "the source names the site 'none'" in str(record.error)
     assert crawl.sent == []
 
 

@@ -6,7 +6,7 @@ from canter.config import resolve
 from canter.model import ErrorType, Limits, Task
 from canter.pace import HostPace, OpenPace
 from canter.policy import Policy, unclaimed
-from canter.sites import Site, SiteBook
+from canter.sites import AUTO, Site, SiteBook
 
 FIELDS = {"title": "h1"}
 
@@ -55,10 +55,20 @@ def test_hosts_that_share_a_limit_share_a_shard() -> None:
     assert chosen.shard_of("a.example") == chosen.shard_of("b.test")
 
 
-def test_an_unclaimed_url_is_a_clear_error() -> None:
-    """It says what to do, and names the site where the source named one."""
-    assert policy().site(task("http://a.example/")) is None
-    verdict = unclaimed(task("http://a.example/"))
+def test_what_no_site_claims_is_read_by_auto() -> None:
+    """The built-in site reads a URL that no site claims, and one whose source asks for it."""
+    own = Site("own", hosts=["b.example"], fields=FIELDS)
+    chosen = policy(own)
+    assert chosen.site(task("http://a.example/")) is AUTO
+    assert chosen.site(task("http://b.example/")) is own
+    assert chosen.site(task("http://b.example/", "auto")) is AUTO
+    assert policy().site(task("http://a.example/")) is AUTO
+
+
+def test_a_site_that_there_is_not_is_a_clear_error() -> None:
+    """A source that names one is told so, and not read by auto: it may be a slip."""
+    named = task("http://a.example/", "acme")
+    assert policy().site(named) is None
+    verdict = unclaimed(named)
     assert verdict.error_type is ErrorType.EXTRACTION
-    assert "add its host" in (verdict.message or "")
-    assert "'acme'" in (unclaimed(task("http://a.example/", "acme")).message or "")
+    assert "'acme'" in (verdict.message or "")

@@ -257,11 +257,11 @@ def test_the_most_specific_host_claims() -> None:
     assert claimed(book, "https://shop.acme.example/") == "exact"
     assert claimed(book, "https://a.b.eu.acme.example/") == "deep"
     assert claimed(book, "https://eu.acme.example/") == "wild"
-    assert claimed(book, "https://acme.example/") is None
-    assert claimed(book, "https://notacme.example/") is None
+    assert claimed(book, "https://acme.example/") == "auto"
+    assert claimed(book, "https://notacme.example/") == "auto"
     assert claimed(book, "http://127.0.0.1:8081/x") == "ip"
     assert claimed(book, "http://[::1]:8081/x") == "ip"
-    assert claimed(book, "http://127.0.0.1/x") is None
+    assert claimed(book, "http://127.0.0.1/x") == "auto"
 
 
 def test_hosts_are_normalised_as_urls_are() -> None:

@@ -2,7 +2,7 @@
 
 Page -> Reading (what several fields need, made once)
      -> FieldReader per field: css, json -> text -> pattern -> type
-     -> the site's own `parse`, whose values win
+     -> the site's own `parse`, whose values win; for the built-in site `auto`, evidence in place of rules
      -> Extraction
 """
 
@@ -11,10 +11,13 @@ from __future__ import annotations
 from traceback import format_exception_only
 from typing import Any, NamedTuple
 
+from canter.errors import ConfigError
+from canter.extraction import auto
 from canter.extraction.content import is_text
 from canter.extraction.fields import FieldReader, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
+from canter.sites.auto import AUTO
 from canter.sites.site import Site
 
 __all__ = ["Extraction", "Extractor", "Page", "extract", "is_text"]
@@ -48,6 +51,20 @@ class Extractor:
         A value that `parse` gives wins over the rules' own, None does not.
         """
         reading = Reading(page)
+        fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
+        missing = [name for name in self._required if fields[name] is None]
+        return Extraction(fields, missing, reading.problems)
+
+    def _by_evidence(self, reading: Reading) -> dict[str, Any]:
+        try:
+            return auto.read(reading)
+        except MemoryError:
+            raise
+        except Exception as error:
+            reading.problems.append(f"{self.site.name}: {_reason(error)}")
+            return dict.fromkeys(self.site.fields)
+
+    def _by_rules(self, reading: Reading) -> dict[str, Any]:
         fields: dict[str, Any] = dict.fromkeys(self.site.fields)
         for name, reader in self._readers.items():
             try:
@@ -58,13 +75,12 @@ class Extractor:
                 reading.problems.append(f"{name}: {_reason(error)}")
         if self._parse is not None:
             try:
-                merge(self._parse(page), self._readers, reading, fields)
+                merge(self._parse(reading.page), self._readers, reading, fields)
             except MemoryError:
                 raise
             except (Exception, SystemExit) as error:
                 reading.problems.append(f"parse: {_reason(error)}")
-        missing = [name for name in self._required if fields[name] is None]
-        return Extraction(fields, missing, reading.problems)
+        return fields
 
 
 def _reason(error: BaseException) -> str:
@@ -72,12 +88,16 @@ def _reason(error: BaseException) -> str:
     return text.encode("utf-8", "replace").decode()[:500]
 
 
-def extract(html: str | bytes, site: Site, url: str = "") -> dict[str, Any]:
+def extract(html: str | bytes, site: Site | str = "auto", url: str = "") -> dict[str, Any]:
     """One page's fields with no network: every declared field, None where missing.
 
-    `url` is what relative links start from. Raises ConfigError for a site that cannot be used. In a loop,
-    make an `Extractor` once.
+    `site`: a Site, or "auto", the built-in one. `url` is what relative links start from. Raises ConfigError
+    for a site that cannot be used. In a loop, make an `Extractor` once.
     """
+    if isinstance(site, str):
+        if site != AUTO.name:
+            raise ConfigError(f"expected a Site, or {AUTO.name!r} for the built-in one, not {site!r}")
+        site = AUTO
     if isinstance(html, str):
         page = Page(url, 200, {"Content-Type": "text/html; charset=utf-8"}, html.encode("utf-8", "replace"))
     else:

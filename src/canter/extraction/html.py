@@ -56,6 +56,10 @@ class Tree:
         """The elements that match, in document order. Raises ValueError as above."""
         return self._document.select(selector)
 
+    def begin(self) -> Iterator[object]:
+        """Every node of the document, in its order."""
+        return iter(self._document.descendants)
+
     def texts(self) -> Iterator[Text]:
         """Every text of the document, in its order."""
         return (node for node in self._document.descendants if isinstance(node, Text))

@@ -292,5 +292,3 @@ def check_order(order: Order) -> None:
     """Refuse what contradicts itself. Raises ConfigError."""
     if not order.sources and order.only_failed_of is None and order.resume is None:
         raise ConfigError("no source: name a file of URLs, or - for standard input")
-    if not order.sites:
-        raise ConfigError("the site file has no sites; add [sites.NAME] with hosts and fields")

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from canter.errors import ConfigError
+from canter.sites.auto import AUTO
 from canter.sites.site import Site
 from canter.urls import PageUrl, host_name
 
@@ -41,6 +42,8 @@ class SiteBook:
         self._by_host: dict[str, tuple[_Claim, ...]] = {}
         self._rules: dict[str, HostRules] = {}
         for site in self.sites:
+            if site.name == AUTO.name:
+                raise ConfigError(f"{AUTO.name} is the built-in site; give yours another name")
             if self._names.setdefault(site.name, site) is not site:
                 raise ConfigError(f"two sites are named {site.name}; give each its own name")
             for host in site.hosts:
@@ -53,16 +56,20 @@ class SiteBook:
         return SiteBook, (self.sites,)
 
     def claim(self, url: PageUrl, name: str | None = None) -> Site | None:
-        """The site called `name` if there is one, else the one that claims the URL best, else None.
+        """The site called `name` if there is one, else the one that claims the URL best.
+
+        Else it is the built-in `AUTO`, but None where `name` names a site that there is not.
 
         A host with port goes before the host alone, which stands for any port; then the longest wildcard.
         """
+        if name == AUTO.name:
+            return AUTO
         if name is not None and name in self._names:
             return self._names[name]
         for claim in self._of(url.host):
             if claim.regex is None or claim.regex.fullmatch(url.href, url.href.index("/", 8)):
                 return claim.site
-        return None
+        return AUTO if name is None else None
 
     def host_rules(self, host: str) -> HostRules:
         """What holds for a host key: the strictest of every site whose `hosts` claim it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from canter.errors import ConfigError
+from canter.sites.auto import AUTO
 from canter.sites.book import SiteBook
 from canter.sites.site import Mistake, Site, shown
 
@@ -93,6 +94,8 @@ def _site(name: str, table: object, check: Callable[[Site], object]) -> Site:
         raise Mistake(key, f"expected a table, not {shown(table)}")
     if "name" in table:
         raise Mistake(f"{key}.name", "unknown key; the name is the table's own")
+    if name == AUTO.name:
+        raise Mistake(key, "expected another name; auto is the built-in site")
     try:
         site = Site(name, **table)
         check(site)

@@ -31,7 +31,7 @@ StoreOption = Annotated[
     typer.Option("--store", metavar="URL", help="The store: a path is SQLite.  [default: canter.db]"),
 ]
 SitesOption = Annotated[
-    Path | None, typer.Option("--sites", metavar="FILE", help="The site file.  [default: sites.toml]")
+    Path | None, typer.Option("--sites", metavar="FILE", help="The site file.  [default: sites.toml, if any]")
 ]
 AllowNetworkOption = Annotated[
     list[str] | None,
@@ -43,12 +43,15 @@ FormatOption = Annotated[
 
 
 def settings_of(given: dict[str, Any], sites: Path | None) -> tuple[Settings, SiteFile]:
-    """The settings and the site file; a value of the command line that cannot be used is a usage error."""
-    path = sites or Path(os.environ.get("CANTER_SITES") or SITE_FILE)
-    if not path.exists():
-        hint = "" if sites else "; write one, or name yours with --sites"
-        raise ConfigError(f"{path}: there is no such site file{hint}")
-    site_file = load_site_file(path, Extractor)
+    """The settings and the site file; a value of the command line that cannot be used is a usage error.
+
+    Without a site file every page is read by the built-in site `auto`.
+    """
+    named = sites or os.environ.get("CANTER_SITES")
+    path = Path(named or SITE_FILE)
+    if named and not path.exists():
+        raise ConfigError(f"{path}: there is no such site file")
+    site_file = load_site_file(path, Extractor) if path.exists() else SiteFile((), {})
     try:
         return resolve(given, os.environ, site_file.defaults, str(path)), site_file
     except ConfigError as error:

@@ -155,10 +155,8 @@ class SqliteWork:
     def _declare(self, batch: Batch) -> None:
         row = self._writer.execute("SELECT declared FROM crawl WHERE id=?", (batch.crawl,)).fetchone()
         declared: dict[str, dict[str, str]] = orjson.loads(row[0]) if row else {}
-        for site, names in batch.declared.items():
-            fields = declared.setdefault(site, {})
-            for name in names:
-                fields.setdefault(name, "")
+        for site, fields in batch.declared.items():
+            declared[site] = fields | declared.get(site, {})
         self._writer.execute("UPDATE crawl SET declared=? WHERE id=?", (_json(declared), batch.crawl))
 
 

@@ -1,0 +1,122 @@
+"""The built-in site `auto`: what a product page says of its product, by general evidence, no site's rules.
+
+structured data + the visible page -> Evidence per field -> what speaks for most, over a threshold
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator
+
+from canter.extraction.auto.evidence import DOUBT, THRESHOLD, Evidence, settle
+from canter.extraction.auto.kind import no_product
+from canter.extraction.auto.labelled import Labelled, financial
+from canter.extraction.auto.place import place_of
+from canter.extraction.auto.prices import price_evidence, shown_prices
+from canter.extraction.auto.stock import shown_stock
+from canter.extraction.auto.told import amount, told
+from canter.extraction.auto.view import View
+from canter.extraction.auto.words import LABELS
+from canter.extraction.fields import Reading
+from canter.extraction.page import Page
+from canter.extraction.values import Hints, collapse, convert
+from canter.model import Value
+from canter.sites.auto import AUTO
+from canter.urls import PageUrl, parse_url
+
+__all__ = ["THRESHOLD", "Evidence", "explain", "read"]
+
+_META = {
+    "name": {"og:title": 0.5},
+    "description": {"og:description": 0.6, "description": 0.55},
+    "image": {"og:image": 0.6, "twitter:image": 0.55},
+}
+_NO_DOUBT = frozenset({"name", "description", "image"})  # a page may say these in several ways
+
+
+def explain(page: Page) -> dict[str, Evidence]:
+    """For each field that anything speaks for: its value, where it came from and how sure it is.
+
+    Those under THRESHOLD are among them; `read` gives none of those. Raises MemoryError where the page's
+    tree does not fit.
+    """
+    return _Judge(Reading(page)).evidence
+
+
+def read(reading: Reading) -> dict[str, Value]:
+    """The fields of `AUTO`, None where nothing is sure enough; `reading.problems` says why."""
+    judge = _Judge(reading)
+    fields: dict[str, Value] = dict.fromkeys(AUTO.fields)
+    if judge.kind:
+        reading.problems.append(f"not a product page: {judge.kind}")
+    for name, found in judge.evidence.items():
+        if found.confidence >= THRESHOLD:
+            fields[name] = found.value
+        else:
+            reading.problems.append(
+                f"{name}: {found.value!r:.80} is not sure enough ({found.confidence:.2f})"
+            )
+    return fields
+
+
+class _Judge:
+    """One page: its evidence, settled. `kind` says why it is no product page; then it gives nothing."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        tree = reading.page.tree
+        url = parse_url(reading.page.url)
+        place = place_of(tree, url.host if isinstance(url, PageUrl) else "")
+        self._hints = Hints(place.locale, place.currency, reading.base)
+        self._meta = reading.structured.meta
+        self._view = View(tree, list(self._names()))
+        self._prices = shown_prices(self._view, self._hints._replace(currency=None))
+        self._labelled = Labelled(self._view)
+        told_of = next(reading.structured.products, None) is not None
+        self._sold = told_of or self._view.buy_index is not None
+        self.evidence: dict[str, Evidence] = {}
+        self.kind = no_product(reading.structured, self._view, self._prices, tree)
+        if self.kind:
+            return
+        for name, field in AUTO.fields.items():
+            best = settle(self._found(name, field.type), _same, 0 if name in _NO_DOUBT else DOUBT)
+            if best is not None:
+                self.evidence[name] = best
+
+    def _names(self) -> Iterator[str]:
+        """What the page calls itself and its product elsewhere than in a heading."""
+        for product in self._reading.structured.products:
+            yield collapse(product.text("name") or "")
+        yield from (collapse(text) for text in self._meta.get("og:title", []))
+        yield collapse(self._reading.page.tree.first("title") or "")
+
+    def _found(self, name: str, kind: str) -> Iterator[Evidence]:
+        yield from told(self._reading.structured, name, kind, self._hints)
+        if name == "price":
+            yield from price_evidence(self._prices, self._sold)
+        elif name == "availability":
+            if self._sold or "price" in self.evidence:
+                yield from shown_stock(self._view)
+        elif name in LABELS:
+            yield from self._labelled.evidence(name)
+        elif name in ("apr", "annual_fee"):
+            yield from financial(name, self._reading, self._view, self._hints)
+        else:
+            yield from self._general(name, kind)
+
+    def _general(self, name: str, kind: str) -> Iterator[Evidence]:
+        """Name, description and image as any page may tell them."""
+        if name == "name" and self._view.title:
+            yield Evidence(self._view.title, "page: heading", 0.7)
+        for key, sure in _META.get(name, {}).items():
+            for text in self._meta.get(key, [])[:1]:
+                value = convert(kind, collapse(text), self._hints)
+                if value is not None:
+                    yield Evidence(value, f"meta {key}", sure)
+
+
+def _same(value: Value) -> Hashable:
+    """What makes two values one: the amount of money, the letters and digits of a text."""
+    if isinstance(value, dict):
+        return amount(value)
+    return re.sub(r"[\W_]+", "", str(value).casefold()) or str(value)

@@ -1,0 +1,160 @@
+"""The texts of a page that a reader may see, in order, and where its product's title and buy button are."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from canter.extraction.auto.words import BUY
+from canter.extraction.html import Element, Text, Tree
+from canter.extraction.values import collapse
+
+MAX_LEVELS = 12  # elements around a text that are looked at
+MAX_BEFORE, MAX_AFTER = 1_000, 5_000  # nodes around the title that are looked at
+_BEFORE, _AFTER = 2_000, 8_000  # characters around the title in which a page sells its product
+_MAX_NODES = 60  # nodes in an element that is looked at as a whole
+_UNSEEN = frozenset({"script", "style", "noscript", "title", "option", "textarea", "iframe", "svg"})
+_TITLES = "h1, [itemprop~=name]"
+MAX_TITLES = 200
+MAX_TITLE = 300  # characters
+_WORD = re.compile(r"\w+")
+_BUTTONS = frozenset({"button", "a", "input"})
+
+
+class View:
+    """What stands around the title, or at the start of a page without one; however long the page, so much.
+
+    `pieces`: the texts, collapsed; `text`: the same, a line each; `folded`: `text` in lower case.
+    """
+
+    def __init__(self, tree: Tree, names: Sequence[str]) -> None:
+        """`names`: what else is known of the product's name; it tells the right title of several."""
+        heading, self.title = _heading(tree, names)
+        if heading is None:
+            before, inside = [], _seen(islice(tree.begin(), MAX_BEFORE + MAX_AFTER))
+        else:
+            before = _seen(islice(heading.preceding, MAX_BEFORE))[::-1]
+            inside = _seen(islice(heading.descendants, _MAX_NODES))
+            inside += _seen(islice(heading.following, MAX_AFTER))
+        self.nodes = [node for node, _ in before + inside]
+        self.pieces = [piece for _, piece in before + inside]
+        self._starts: list[int] = []
+        at = 0
+        for piece in self.pieces:
+            self._starts.append(at)
+            at += len(piece) + 1
+        self.text = "\n".join(self.pieces)
+        lower = self.text.lower()
+        self.folded = lower if len(lower) == len(self.text) else self.text
+        self.title_index = self._named(names) if heading is None else min(len(before), len(self.nodes) - 1)
+        start = self._starts[self.title_index] if self.title_index is not None and self.pieces else 0
+        self.window = (max(0, start - _BEFORE), start + _AFTER)
+        self.buy_index = self._find_buy()
+
+    def index_at(self, offset: int) -> int:
+        """Which text stands at an offset of `text`."""
+        return bisect_right(self._starts, offset) - 1
+
+    def places(self, phrases: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """The texts near the title that hold one of some phrases: their index and the phrase."""
+        start, end = self.window
+        for phrase in phrases:
+            at = self.folded.find(phrase, start, end)
+            while at >= 0:
+                index = self.index_at(at)
+                yield index, phrase
+                at = self.folded.find(phrase, max(at + 1, self._end(index)), end)
+
+    def near(self) -> range:
+        """The indices of the texts near the title."""
+        if not self.pieces:
+            return range(0)
+        start, end = self.window
+        return range(self.index_at(start), min(self.index_at(end) + 1, len(self.pieces)))
+
+    def distance(self, index: int) -> int | None:
+        """How many texts away the title or the buy button is, the nearer of both; None without either."""
+        marks = [mark for mark in (self.title_index, self.buy_index) if mark is not None]
+        return min((abs(index - mark) for mark in marks), default=None)
+
+    def _end(self, index: int) -> int:
+        return self._starts[index] + len(self.pieces[index])
+
+    def _named(self, names: Sequence[str]) -> int | None:
+        """The text that is one of the names, or begins one: a title without heading."""
+        for name in names:
+            at = self.folded.find(name.lower()) if len(name) > 3 else -1
+            if at >= 0:
+                return self.index_at(at)
+        return None
+
+    def _find_buy(self) -> int | None:
+        """The buy button nearest to the title, the first of the page without one."""
+        found = [index for index, _ in self.places(BUY) if self._is_button(index)]
+        around = self.title_index or 0
+        return min(found, key=lambda index: (abs(index - around), index), default=None)
+
+    def _is_button(self, index: int) -> bool:
+        if len(self.pieces[index]) > 40:
+            return False
+        return any(
+            element.tag in _BUTTONS
+            or "button" in (element.attr("class") or "")
+            or "btn" in (element.attr("class") or "")
+            for element in around(self.nodes[index], 4)
+        )
+
+
+def _heading(tree: Tree, names: Sequence[str]) -> tuple[Element | None, str | None]:
+    """The heading that shares most words with the other names of the page, or its only one."""
+    heads = [head for head in tree.elements(_TITLES)[:MAX_TITLES] if head.tag != "meta"]
+    alone = sum(head.tag == "h1" for head in heads) == 1
+    known = {word for name in names for word in _WORD.findall(name.casefold())}
+    best, best_text, best_score = None, None, -1.0
+    for head in heads:
+        text = collapse(brief(head, MAX_TITLE) or "")
+        words = set(_WORD.findall(text.casefold()))
+        shared = len(words & known) / len(words) if words else 0.0
+        score = shared + (0.3 if head.tag == "h1" else 0)
+        if words and score > best_score and (shared >= 0.5 or (alone and head.tag == "h1")):
+            best, best_text, best_score = head, text, score
+    return best, best_text
+
+
+def _seen(nodes: Iterable[object]) -> list[tuple[Text, str]]:
+    """The texts among some nodes that a reader may see, collapsed."""
+    seen = []
+    for node in nodes:
+        if type(node) is Text:
+            parent = node.parent
+            if parent.tag not in _UNSEEN:  # type: ignore[union-attr]
+                data = node.data
+                if not data.isspace():
+                    seen.append((node, collapse(data)))
+    return seen
+
+
+def brief(element: Element, limit: int) -> str | None:
+    """The texts of an element, a line each; None where it holds more characters, or many nodes."""
+    size, pieces, count = 0, [], 0
+    for count, node in enumerate(islice(element.descendants, _MAX_NODES + 1)):  # noqa: B007
+        if type(node) is Text:
+            piece = node.data.strip()
+            size += len(piece)
+            if size > limit:
+                return None
+            if piece:
+                pieces.append(piece)
+    return None if count >= _MAX_NODES else "\n".join(pieces)
+
+
+def around(node: Text | Element, levels: int = MAX_LEVELS) -> Iterator[Element]:
+    """The elements around a text, the innermost first, so many at most."""
+    parent = node.parent
+    for _ in range(levels):
+        if not isinstance(parent, Element):
+            return
+        yield parent
+        parent = parent.parent

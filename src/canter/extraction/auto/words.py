@@ -1,0 +1,126 @@
+"""Words by which shops tell what a text is, in English, German, French, Spanish, Italian and Polish.
+
+Phrases are in lower case. None of them belongs to one shop.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+BUY = (
+    "add to cart", "add to basket", "add to bag", "add to trolley", "buy now", "buy it now", "order now",
+    "place bid", "bid now", "in den warenkorb", "in den einkaufswagen", "jetzt kaufen", "ajouter au panier",
+    "acheter", "añadir al carrito", "añadir a la cesta", "agregar al carro", "comprar",
+    "aggiungi al carrello", "acquista", "do koszyka", "kup teraz", "adicionar ao carrinho",
+)  # fmt: skip
+NOTIFY = (
+    "notify me", "email me when", "back in stock", "benachrichtigen", "prévenez-moi", "m'avertir", "avísame",
+    "avvisami", "powiadom",
+)  # fmt: skip
+
+LABELS = {
+    "sku": (
+        "sku", "item", "item no", "item number", "item code", "product code", "product id", "product no",
+        "product number", "article number", "article no", "art. no", "art.-nr", "art.nr", "art. nr",
+        "artikelnummer", "artikel-nr", "artikel nr", "artikel-nummer", "bestellnummer", "bestell-nr",
+        "produktnummer", "référence", "réf", "ref", "reference", "code article", "code produit", "referencia",
+        "código", "código de producto", "codice", "codice articolo", "codice prodotto", "numer katalogowy",
+        "kod produktu", "nr katalogowy", "style", "style no", "style number", "catalog number", "web code",
+        "webcode", "lot number", "stock number", "stock code",
+    ),
+    "mpn": (
+        "mpn", "model", "model number", "model no", "manufacturer part number", "part number", "part no",
+        "mfr part number", "mfr. part", "herstellernummer", "hersteller-nr", "hersteller-artikelnummer",
+        "modell", "modellnummer", "teilenummer", "modèle", "référence fabricant", "modelo",
+        "número de modelo", "modello", "codice produttore", "kod producenta",
+    ),
+    "gtin": (
+        "gtin", "gtin-13", "ean", "ean-code", "ean code", "ean-13", "upc", "upc code", "barcode", "isbn",
+        "isbn-13", "isbn13", "strichcode", "code-barres", "code barre", "código de barras", "codice a barre",
+        "codice ean", "kod ean", "kod kreskowy", "gencod",
+    ),
+    "brand": (
+        "brand", "brand name", "manufacturer", "marke", "hersteller", "marque", "fabricant", "marca",
+        "fabricante", "produttore", "marka", "producent",
+    ),
+}  # fmt: skip
+FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
+APR = (
+    "Representative APR", "Purchase APR", "APR for Purchases", "Annual Percentage Rate (APR) for Purchases",
+    "Purchase Annual Percentage Rate (APR)", "Purchase Annual Percentage Rate", "Regular APR",
+    "Variable APR", "APR", "Annual percentage rate", "effektiver Jahreszins", "TAEG", "TAE",
+    "RRSO",
+)  # fmt: skip
+ANNUAL_FEE = (
+    "Annual fee", "Annual membership fee", "Yearly fee", "Jahresgebühr", "Cotisation annuelle",
+    "Cuota anual", "Canone annuo", "Opłata roczna",
+)  # fmt: skip
+
+
+def _tokens(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-zà-ž])(?:{words})(?![a-zà-ž])")
+
+
+# Of classes and ids, in lower case, "priceOld" as "price old".
+PRICE = re.compile("price|preis|prix|precio|prezzo|cena|amount")
+CURRENT = _tokens("current|final|sale|sales|special|now|actual|selling|our|main|big|primary|aktuell|actuel")
+STRUCK = _tokens(
+    "old|was|list|strike\\w*|struck|crossed|cross|rrp|srp|msrp|uvp|before|orig|original|compare\\w*|"
+    "previous|retail|statt|barre|ancien|antes|tachado|barrato|stara|line through|high"
+)
+OTHERS = _tokens(
+    "related|recommend\\w*|similar|upsell|up sell|crosssell|cross sell|xsell|also|accessor\\w*|recent\\w*|"
+    "footer|nav|navigation|menu|suggest\\w*|sponsor\\w*|bestsellers?|alternativ\\w*|minicart|mini cart|"
+    "bundles?|you may|ymal|compl\\w*|others"
+)
+PERHAPS_OTHERS = _tokens(
+    "carousel|slider|swiper|teaser|tile|tiles|grid|banner|promo\\w*|header|aside|cart|basket"
+)
+STOCK = _tokens("stock|avail|availability|verfug\\w*|lager|dispo\\w*|inventory|delivery|lieferbar\\w*")
+HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
+
+# Of texts, just before or just after a price.
+WAS = _tokens(
+    r"was|rrp|msrp|list|instead of|reg(?:ular)?\.?|originally|compare at|before|retail|statt|uvp|vorher|"
+    r"bisher|ehemals|au lieu de|avant|prix conseillé|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|"
+    r"estimate\w*|est"
+)
+SAVE = _tokens(
+    r"save|saving|savings|you save|off|discount|sparen|ersparnis|rabatt|économisez|remise|ahorra|ahorro|"
+    r"descuento|risparmi|sconto|oszczędzasz|rabat|gift card|voucher|coupon|gutschein|premium"
+)
+OFF = _tokens("off|discount|rabatt|remise|descuento|sconto|rabat")
+SHIPPING = _tokens(
+    r"shipping|delivery|postage|p&p|freight|versand\w*|lieferung|livraison|frais de port|envío|"
+    r"spedizione|consegna|dostaw\w*|wysyłk\w*|over|above|under|up to|"
+    r"orders? of|ab einem|dès|a partir de un|minimum"
+)
+FROM = _tokens(r"from|starting at|as low as|ab|à partir de|dès|desde|a partire da|da|już od|od")
+BY_MONTH = _tokens(
+    r"month|months|monthly|mo|mtl|monat\w*|mois|mes|meses|mese|mesi|miesi\w*|mies|instal\w*|raten?|mensual\w*|"
+    r"mensil\w*|payments?|klarna|afterpay|x|week|weekly"
+)
+PER_UNIT = re.compile(
+    r"\s*\(?\s*(?:/|per\b|pro\b|je\b|par\b|por\b|al\b|za\b|le\b)\s*(?:\d+\s*)?"
+    r"(?:kg|g|gr|mg|l|lt|ltr|litre|liter|litro|litr|ml|cl|dl|m|m2|m²|m³|cm|ft|sq|oz|lb|stk|stück|st|pc|pcs|piece|unit|"
+    r"unité|unidad|unità|szt|each|100|wash|tab|kilo)\b"
+)
+PER_MONTH = re.compile(
+    r"\s*\*?\s*(?:/|per\b|pro\b|im\b|a\b|par\b|al\b|por\b|na\b|x\b)?\s*(?:mo|mth|month|monat|mtl|mois|mes|mese|mies\w*|"
+    r"week|year|yr|jahr|an|año|anno|rok|night|day|tag)\b"
+)
+LOGIN = (
+    "log in", "login", "sign in", "anmelden", "einloggen", "connexion", "se connecter", "iniciar sesión",
+    "accedi", "zaloguj",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def camel(text: str) -> str:
+    """A class or id as words: "oldPrice_3x" is "old price 3x"."""
+    return _PARTS.sub(" ", _HUMP.sub(r"\1 \2", text)).lower()
+
+
+_HUMP = re.compile(r"([a-z\d])([A-Z])")
+_PARTS = re.compile(r"[_\-\s]+")
