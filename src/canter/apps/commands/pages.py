@@ -25,7 +25,7 @@ from canter.crawler import Crawler
 from canter.errors import ConfigError
 from canter.extraction import Page
 from canter.run.memory import bounded_memory
-from canter.sites import Site, SiteBook
+from canter.sites import AUTO, Site, SiteBook
 from canter.urls import BadUrl, PageUrl, parse_url
 
 
@@ -72,17 +72,15 @@ def _is_url(page: str) -> bool:
 def _site_of(page: str, name: str | None, url: str | None, book: SiteBook) -> Site:
     """The site whose rules read a page. Raises ConfigError where that cannot be told."""
     if name is not None:
-        for site in book.sites:
+        for site in (*book.sites, AUTO):
             if site.name == name:
                 return site
-        raise ConfigError(f"--site {name}: the site file has {', '.join(s.name for s in book.sites)}")
+        known = ", ".join(site.name for site in (*book.sites, AUTO))
+        raise ConfigError(f"--site {name}: there are {known}")
     address = page if _is_url(page) else url
     if address is None:
         raise ConfigError(f"{page}: a saved page does not tell its site; add --site NAME or --url URL")
-    claimed = book.claim(_parsed(address))
-    if claimed is None:
-        raise ConfigError(f"{address}: no site of the site file claims this URL; name one with --site")
-    return claimed
+    return book.claim(_parsed(address)) or AUTO
 
 
 def _parsed(address: str) -> PageUrl:
@@ -114,9 +112,9 @@ async def _fetch(wanted: list[tuple[str, Site]], settings: Settings) -> dict[str
     """The pages of URLs, each as its site's rules have it asked for."""
     pages: dict[str, Page] = {}
     for page, site in wanted:
-        asked = site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})
+        own = [] if site is AUTO else [site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})]
         with tempfile.TemporaryDirectory(prefix="canter-") as folder:
-            async with Crawler.with_settings(settings, [asked], Path(folder) / "check.db") as crawler:
+            async with Crawler.with_settings(settings, own, Path(folder) / "check.db") as crawler:
                 pages[page] = await crawler.fetch(page)
     return pages
 
