@@ -132,15 +132,16 @@ def beside(scratch: Path, runs: int) -> None:
 
 
 def peak(folder: Path, urls: int) -> tuple[float, Cost]:
-    """Peak memory (MB, all processes) of a run over URLs sorted by host, which no site claims."""
+    """Peak memory (MB, all processes) of a run over URLs sorted by host, each of a site that there is not."""
     folder.mkdir()
     hosts = max(1, urls // 250)
-    with (folder / "urls.txt").open("w") as file:
-        file.writelines(f"https://shop{n * hosts // urls}.example/p/{n}\n" for n in range(urls))
+    with (folder / "urls.csv").open("w") as file:
+        file.write("url,site\n")
+        file.writelines(f"https://shop{n * hosts // urls}.example/p/{n},nobody\n" for n in range(urls))
     (folder / "sites.toml").write_text(
         toml({"sites.none": {"hosts": ["none.example"]}, "sites.none.fields": {"title": "h1"}})
     )
-    command = [PYTHON, "-m", "canter", "run", "urls.txt", "--json", "--max-failures", "1"]
+    command = [PYTHON, "-m", "canter", "run", "urls.csv", "--json", "--max-failures", "1"]
     cost = measure(command, cores()[1], folder)
     summary = orjson.loads(cost.output)
     if summary["pages"] != urls:

@@ -19,7 +19,7 @@ GROWTH = 60  # MB
 def test_a_long_source_takes_no_more_memory(tmp_path: Path) -> None:
     """100,000 URLs sorted by host peak within 60 MB of 5,000, both processes together.
 
-    No site claims them, so each ends without a request, as fast as the store takes it.
+    Each names a site that there is not, so it ends without a request, as fast as the store takes it.
     """
     site: dict[str, dict[str, Any]] = {
         "sites.none": {"hosts": ["none.example"]},
@@ -31,8 +31,9 @@ def test_a_long_source_takes_no_more_memory(tmp_path: Path) -> None:
         folder.mkdir()
         command = Command(folder)
         command.write("sites.toml", toml(site))
-        command.write("urls.txt", "".join(f"https://shop{n // 250}.example/p/{n}\n" for n in range(number)))
-        summary = command.crawl("urls.txt")
+        lines = (f"https://shop{n // 250}.example/p/{n},nobody\n" for n in range(number))
+        command.write("urls.csv", "url,site\n" + "".join(lines))
+        summary = command.crawl("urls.csv")
         assert summary["pages"] == summary["errors"]["extraction"] == number
         assert summary["requests"] == 0
         peaks.append(summary["peak_rss_mb"])
