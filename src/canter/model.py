@@ -153,7 +153,6 @@ class Task:
     attempt: int = 0
     waits: int = 0  # rate-limited answers so far
     line: int | None = None
-    source: str | None = None  # name of the source
     columns: dict[str, str] | None = None  # other columns of the source line
     site: str | None = None  # named by the source's column `site`
     hops: list[str] = field(default_factory=list)  # URLs redirected to, the last is the next to fetch

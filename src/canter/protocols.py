@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -134,13 +134,3 @@ class Observer(Protocol):
 
     def event(self, name: str, **details: Any) -> None:
         """Anything else worth a log line: `host_paused`, `robots`, `retry`, ..."""
-
-
-class Sink(Protocol):
-    """Writes records to a file."""
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Append the records."""
-
-    def close(self) -> None:
-        """Finish the file."""
