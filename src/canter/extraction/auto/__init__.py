@@ -17,7 +17,7 @@ from canter.extraction.auto.stock import shown_stock
 from canter.extraction.auto.told import amount, told
 from canter.extraction.auto.view import View
 from canter.extraction.auto.words import LABELS
-from canter.extraction.fields import Reading
+from canter.extraction.fields import Origin, Reading
 from canter.extraction.page import Page
 from canter.extraction.values import Hints, collapse, convert
 from canter.model import Value
@@ -52,6 +52,7 @@ def read(reading: Reading) -> dict[str, Value]:
     for name, found in judge.evidence.items():
         if found.confidence >= THRESHOLD:
             fields[name] = found.value
+            reading.origins[name] = Origin("evidence", found.source, confidence=found.confidence)
         else:
             reading.problems.append(
                 f"{name}: {found.value!r:.80} is not sure enough ({found.confidence:.2f})"
