@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import jmespath
+from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from canter.extraction.html import check_selector, check_xpath
@@ -33,6 +34,10 @@ _NOUNS = {
     "availability": "an availability",
     "url": "a URL of http or https",
 }
+
+
+class Unfit(ValueError):
+    """What a rule finds cannot be a field's value; the message says why."""
 
 
 class Origin(NamedTuple):
@@ -145,7 +150,11 @@ class FieldReader:
 
     def read(self, reading: Reading) -> Value:
         """The field's value; None where it is missing, with a problem where a text was there."""
-        found = self._found(reading)
+        try:
+            found = self._found(reading)
+        except Unfit as unfit:
+            reading.problems.append(f"{self.name}: {unfit}")
+            return None
         values = [value for item in found if (value := self.typed(item, reading)) is not None]
         if self.field.many:
             return values or None
@@ -248,7 +257,7 @@ class FieldReader:
         if isinstance(item, bool):
             item = "true" if item else "false"
         if not isinstance(item, str | int | float):
-            raise ValueError(f"expected a text or a number in the JSON, not {_short(item)}")
+            raise Unfit(f"expected a text or a number in the JSON, not {_short(item)}")
         if self._pattern is None:
             return collapse(item) if isinstance(item, str) else item
         text = collapse(str(item))
@@ -269,7 +278,10 @@ def _check(key: str, rules: tuple[str, ...], check: Callable[[str], object]) -> 
 
 
 def _searched(expression: ParsedResult, document: Any) -> list[Any]:
-    result = expression.search(document)
+    try:
+        result = expression.search(document)
+    except JMESPathError as error:
+        raise Unfit(f"the JSON does not fit the expression: {error}") from error
     return result if isinstance(result, list) else [result]
 
 
