@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -17,10 +18,19 @@ from aiohttp.connector import AddrInfoType
 
 from canter.model import Fault, FaultKind, Request, Response
 from canter.transports.addresses import AddressGuard, Network
-from canter.transports.answer import Answer, asking, readable
+from canter.transports.answer import Answer, readable
 from canter.transports.budget import BodyBudget, Hold
+from canter.transports.connection import Connection, asking
 from canter.transports.decoding import DecodingError, decoder
-from canter.transports.faults import MAX_HEADERS, MAX_LINE, AddressRefused, NoAnswer, Progress, explain
+from canter.transports.faults import (
+    MAX_HEADERS,
+    MAX_LINE,
+    AddressRefused,
+    NoAnswer,
+    Phase,
+    Progress,
+    explain,
+)
 
 _READ_BUFFER = 256 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
@@ -59,6 +69,8 @@ class AiohttpTransport:
             keepalive_timeout=_KEEP_ALIVE,
             socket_factory=self._socket,
         )
+        # aiohttp offers no other way to a protocol of one's own.
+        connector._factory = partial(Connection, asyncio.get_running_loop())  # type: ignore[assignment]
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -100,6 +112,7 @@ class AiohttpTransport:
 
     def _socket(self, info: AddrInfoType) -> socket.socket:
         """A socket for an address about to be dialled: literal addresses never pass the resolver."""
+        asking.get().dialling()
         family, kind, proto, _, address = info
         refusal = self._guard.verdict(str(address[0]))
         if refusal is not None:
@@ -149,12 +162,15 @@ class _Exchange:
         self._clock: asyncio.Timeout
         self._answer: Answer | None = None
         self._host = ""
-        self._connected = False
+        self._phase = Phase.CONNECT
+        self._bound = "timeout"  # the limit that the clock runs on
+        self._deadline = math.inf
 
     async def run(self) -> Response | Fault:
         token = asking.set(self)
         try:
             async with asyncio.timeout(self._request.limits.timeout) as self._clock:
+                self._deadline = self._clock.when() or math.inf
                 try:
                     return await self._attempt()
                 except NoAnswer as exc:
@@ -166,13 +182,40 @@ class _Exchange:
         finally:
             asking.reset(token)
 
-    def sending(self, peer: ResponseHandler) -> bool:
+    @property
+    def first_byte_timeout(self) -> float:
+        """Seconds from the request to the first byte of its answer."""
+        limits = self._request.limits
+        return limits.read_timeout if limits.first_byte_timeout is None else limits.first_byte_timeout
+
+    def dialling(self) -> None:
+        """A connection is about to be tried."""
+        self._enter(Phase.CONNECT)
+
+    def dialled(self) -> None:
+        """There is a connection; its TLS handshake begins, where it has one."""
+        self._enter(Phase.TLS)
+        seconds = self._request.limits.tls_timeout
+        if seconds is None or not self._request.url.startswith("https:"):
+            return
+        until = asyncio.get_running_loop().time() + seconds
+        if until < self._deadline:
+            self._bound = "tls_timeout"
+            self._clock.reschedule(until)
+
+    def sending(self, peer: Connection) -> bool:
         """The request goes out over `peer`. Whether that connection has carried one before."""
-        self._connected = True
+        self._enter(Phase.ANSWER)
         return self._transport.carry(peer)
 
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        if self._bound != "timeout":
+            self._bound = "timeout"
+            self._clock.reschedule(self._deadline)
+
     async def _attempt(self, fresh: bool = False) -> Response | Fault:
-        self._connected = False
+        self._phase = Phase.CONNECT
         answer = self._answer = await self._open(fresh)
         try:
             body = await self._read(answer)
@@ -234,7 +277,6 @@ class _Exchange:
     async def _wait(self, answer: Answer, hold: Hold, size: int) -> None:
         """Wait for the body budget with the socket at rest and no clock running."""
         began = time.monotonic()
-        deadline = self._clock.when()
         self._clock.reschedule(None)
         answer.pause()
         try:
@@ -243,17 +285,18 @@ class _Exchange:
             answer.resume()
             waited = time.monotonic() - began
             self._waited += waited
-            self._clock.reschedule(None if deadline is None else deadline + waited)
+            self._deadline += waited
+            self._clock.reschedule(self._deadline)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began - self._waited
 
     def _progress(self) -> Progress:
         resolving = self._host in self._transport.resolver.pending
-        return Progress(self._request.limits, self._host, resolving, self._connected)
+        return Progress(self._request.limits, self._host, self._phase, self._bound, resolving)
 
     def _too_large(self, limit: int) -> Fault:
-        return self._fault(FaultKind.TOO_LARGE, f"the body is over {limit:,} bytes")
+        return self._fault(FaultKind.TOO_LARGE, f"the body is over {limit:,} bytes (max_body raises the cap)")
 
     def _fault(self, kind: FaultKind, message: str) -> Fault:
         answer = self._answer

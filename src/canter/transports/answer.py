@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextvars import ContextVar
-from typing import Protocol
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
+from aiohttp import connector
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from canter.transports.connection import Connection, asking
 from canter.transports.faults import NoAnswer
-
-
-class Asking(Protocol):
-    """Who asks; is told how far the request is."""
-
-    def sending(self, peer: ResponseHandler) -> bool:
-        """The request goes out over `peer`. Whether that connection has carried one before."""
-
-
-asking: ContextVar[Asking] = ContextVar("asking")  # of the running task
 
 
 class Answer(aiohttp.ClientResponse):
@@ -35,25 +23,28 @@ class Answer(aiohttp.ClientResponse):
 
     _closing: asyncio.Future[None] | None = None  # done when the connection is
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+    async def start(self, connection: connector.Connection) -> aiohttp.ClientResponse:
         """Read the head. aiohttp calls this as soon as the request is written."""
         peer = connection.protocol
-        assert peer is not None
+        assert isinstance(peer, Connection)
         self._peer = peer
         reused = asking.get().sending(peer)
         sent_at = time.monotonic()
         try:
             await super().start(connection)
         except aiohttp.ServerDisconnectedError as exc:
-            if not isinstance(exc.message, str):
-                raise NoAnswer("the connection was closed within the head of the answer", False) from exc
-            raise NoAnswer("the connection was closed before an answer came", reused) from exc
+            raise self._no_answer("the connection was closed", reused) from exc
         except aiohttp.ClientOSError as exc:
-            raise NoAnswer(f"no answer came: {exc.strerror or 'connection lost'}", reused) from exc
+            raise self._no_answer(exc.strerror or "the connection was lost", reused) from exc
         self.latency = time.monotonic() - sent_at
         if not self.content.is_eof():
             self._watch(peer.closed)
         return self
+
+    def _no_answer(self, reason: str, reused: bool) -> NoAnswer:
+        if self._peer.answered:
+            return NoAnswer(f"{reason} within the head of the answer", stale=False)
+        return NoAnswer(f"{reason} before an answer came", stale=reused)
 
     def announces_more_than(self, limit: int) -> bool:
         """The head declares a body beyond the limit, and there is one."""
