@@ -21,7 +21,7 @@ from canter.transports.addresses import AddressGuard, Network
 from canter.transports.answer import Answer, readable
 from canter.transports.budget import BodyBudget, Hold
 from canter.transports.connection import Connection, asking
-from canter.transports.decoding import DecodingError, decoder
+from canter.transports.decoding import OFFERED, DecodingError, decoder
 from canter.transports.faults import (
     MAX_HEADERS,
     MAX_LINE,
@@ -74,7 +74,7 @@ class AiohttpTransport:
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
+            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": OFFERED},
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
             max_line_size=MAX_LINE,

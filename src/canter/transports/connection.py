@@ -17,7 +17,8 @@ from canter.transports.faults import MAX_HEAD, FirstByteTimeout, HeadTooLarge
 _END = re.compile(rb"\n\r?\n")  # of a head; a line may end without CR, RFC 9112 section 2.2
 _VERSION = b"HTTP/"
 _LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r\n]*)\r?(?=\n)", re.IGNORECASE)
-_TRANSFER = re.compile(rb"\ntransfer-encoding[ \t]*:[^\r\n]*\bchunked[ \t]*\r?(?=\n)", re.IGNORECASE)
+_LONG = re.compile(rb"\ncontent-length[ \t]*:[ \t]*\d{19,}[ \t]*\r?\n")
+_TRANSFER = re.compile(rb"\ntransfer-encoding[ \t]*:([^\r\n]*)\r?(?=\n)", re.IGNORECASE)
 
 
 class Asking(Protocol):
@@ -148,21 +149,34 @@ class Connection(ResponseHandler):
 
 
 def _framed(head: bytes) -> bytes:
-    """The head with one statement of its body's length. Raises BadHttpMessage where they differ.
+    """The head with one statement of where its body ends. Raises BadHttpMessage where there are two.
 
-    RFC 9112 section 6.3: chunks count before a length; a length that is repeated counts once.
+    RFC 9112 section 6.3: chunks count before a length, a length that is repeated counts once. One that
+    no machine can count to says nothing, as browsers and curl have it: the connection ends the body.
     """
     lowered = head.lower()
+    if b"\ntransfer-encoding" in lowered:
+        if _is_chunked(lowered):
+            return _LENGTH.sub(b"", head)
+        head = _TRANSFER.sub(b"", head)
     lengths = lowered.count(b"\ncontent-length")
-    if not lengths or (lengths == 1 and b"\ntransfer-encoding" not in lowered):
+    if not lengths or (lengths == 1 and not _LONG.search(lowered)):
         return head
-    if _TRANSFER.search(head):
-        return _LENGTH.sub(b"", head)
     told = list(dict.fromkeys(value.strip() for value in _LENGTH.findall(head)))
     if len(told) > 1:
-        text = " and ".join(value.decode("latin-1") for value in told[:2])
+        text = b" and ".join(told[:2]).decode("latin-1")
         raise BadHttpMessage(f"two different Content-Length headers, {text}")
-    first = _LENGTH.search(head)
-    if first is None:
-        return head
-    return head[: first.end()] + _LENGTH.sub(b"", head[first.end() :])
+    line = _LENGTH.search(head)
+    if line is None or _LONG.search(lowered):
+        return _LENGTH.sub(b"", head)
+    return head[: line.end()] + _LENGTH.sub(b"", head[line.end() :])
+
+
+def _is_chunked(lowered: bytes) -> bool:
+    """Whether the body comes in chunks. Raises BadHttpMessage for transfer codings that nobody asked for."""
+    codings = b",".join(_TRANSFER.findall(lowered)).split(b",")
+    named = [name for coding in codings if (name := coding.strip()) not in (b"", b"identity")]
+    if named not in ([], [b"chunked"]):
+        text = b", ".join(named).decode("latin-1")
+        raise BadHttpMessage(f"the transfer coding {text[:60]!r} is none that was asked for")
+    return bool(named)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+import brotli
 from isal import igzip_lib
 
-STEP = 64 * 1024  # decoded bytes a step at most
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+STEP = 64 * 1024  # decoded bytes a step; brotli's last block of one may go half as far beyond
 MAX_CODINGS = 4
+OFFERED = "gzip, deflate, zstd"  # br is read too, but costs twice as long; docs/fetching.md has the figures
 
 _Broken: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says instance
 _MAGIC = b"\x1f\x8b\x08"  # of a gzip member
+_WINDOW = 23  # log2 of the largest window of a zstd frame, RFC 9659
+
+# What some servers write for a body that is not coded; browsers read on, too.
+_NO_CODING = frozenset({"identity", "none", "utf-8", "utf8", "7bit", "8bit", "binary"})
 
 
 class DecodingError(Exception):
@@ -31,7 +43,7 @@ class Decoder(Protocol):
 def decoder(codings: Iterable[str]) -> Decoder:
     """A decoder for the values of a Content-Encoding header. Raises DecodingError for an unknown one."""
     names = [name for value in codings for part in value.split(",") if (name := part.strip().lower())]
-    names = [name for name in names if name != "identity"]
+    names = [name for name in names if name not in _NO_CODING]
     if len(names) > MAX_CODINGS:
         raise DecodingError(f"{len(names)} content codings on one body; the most is {MAX_CODINGS}")
     layers = [_layer(name) for name in reversed(names)]
@@ -41,11 +53,10 @@ def decoder(codings: Iterable[str]) -> Decoder:
 
 
 def _layer(name: str) -> Decoder:
-    if name in ("gzip", "x-gzip"):
-        return _Gzip()
-    if name == "deflate":
-        return _Deflate()
-    raise DecodingError(f"the content coding {name[:40]!r} is unknown")
+    layer = _LAYERS.get(name)
+    if layer is None:
+        raise DecodingError(f"the content coding {name[:40]!r} is unknown")
+    return layer()
 
 
 class _Identity:
@@ -161,3 +172,64 @@ class _Deflate:
             self._stream.finish()
         elif self._first:
             raise DecodingError("the deflate stream ends before its end, after 1 byte")
+
+
+class _Brotli:
+    """One brotli stream, and nothing after it."""
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+        self._received = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._received += len(data)
+        while data or not self._stream.can_accept_more_data():
+            try:
+                piece = self._stream.process(data, output_buffer_limit=STEP)
+            except brotli.error as exc:
+                raise DecodingError("the br stream is broken") from exc
+            data = b""
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._received and not self._stream.is_finished():
+            raise DecodingError(f"the br stream ends before its end, after {self._received:,} bytes")
+
+
+class _Zstd:
+    """One zstd frame after another."""
+
+    def __init__(self) -> None:
+        self._frame = self._new()
+        self._received = 0
+
+    @staticmethod
+    def _new() -> zstd.ZstdDecompressor:
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW})
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._received += len(data)
+        while data or not (self._frame.eof or self._frame.needs_input):
+            if self._frame.eof:
+                self._frame = self._new()
+            try:
+                piece = self._frame.decompress(data, STEP)
+            except zstd.ZstdError as exc:
+                raise DecodingError(f"the zstd stream is broken: {exc}") from exc
+            data = self._frame.unused_data if self._frame.eof else b""
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._received and not self._frame.eof:
+            raise DecodingError(f"the zstd stream ends before its end, after {self._received:,} bytes")
+
+
+_LAYERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
