@@ -1,6 +1,7 @@
 """A server on raw loopback sockets that misbehaves by name: GET /scenario/NAME plays `SCENARIOS[NAME]`.
 
-What follows the name (`/scenario/NAME/17?size=3`) makes URLs that differ and play the same. robots.txt
+What follows the name (`/scenario/NAME/17?size=3`) makes URLs that differ and play the same. A name such
+as `cut_within_body+page` plays one at the first request for that URL, the other from then on. robots.txt
 allows everything, and any other path is a 404. `python -m tests.faultserver` lists the scenarios.
 """
 
@@ -11,6 +12,7 @@ import socket
 import ssl
 import struct
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -45,6 +47,7 @@ class FaultServer:
         self.hosts: Sequence[str] = hosts or ("127.0.0.1",)
         self._steps = {name: scenario.steps for name, scenario in SCENARIOS.items()} | dict(answers or {})
         self._tls = tls
+        self._asked: Counter[str] = Counter()  # requests by target, of those that play several
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
@@ -129,8 +132,13 @@ class FaultServer:
     async def _request(self, reader: asyncio.StreamReader) -> str:
         """The name of the scenario that is asked for, or the path where it is none."""
         text = await reader.readuntil(b"\r\n\r\n")
-        path = text.split(b" ", 2)[1].decode("latin-1").partition("?")[0]
+        target = text.split(b" ", 2)[1].decode("latin-1")
+        path = target.partition("?")[0]
         name = path.removeprefix(PREFIX).partition("/")[0] if path.startswith(PREFIX) else path
+        if "+" in name:
+            names = name.split("+")
+            name = names[min(self._asked[target], len(names) - 1)]
+            self._asked[target] += 1
         self.requests.append(name)
         self.heads.append(text)
         return name

@@ -32,7 +32,7 @@ from canter.transports.faults import (
     explain,
 )
 
-_READ_BUFFER = 256 * 1024  # wire bytes of one answer; twice as many pause its socket
+_READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
 _DNS_TTL = 300  # s
 _DNS_CACHE = 4096  # hosts
@@ -177,7 +177,7 @@ class _Exchange:
                     if not exc.stale:
                         raise
                     return await self._attempt(fresh=True)
-        except (aiohttp.ClientError, TimeoutError, ValueError, DecodingError) as exc:
+        except (aiohttp.ClientError, TimeoutError, ValueError, DecodingError, MemoryError) as exc:
             return self._fault(*explain(exc, self._progress()))
         finally:
             asking.reset(token)
@@ -258,6 +258,8 @@ class _Exchange:
         pieces: list[bytes] = []
         size = 0
         with self._transport.budget.reading() as hold:
+            if coding.window and not hold.take(coding.window):
+                await self._wait(answer, hold, coding.window)
             while data := await answer.some():
                 for piece in coding.feed(data):
                     size += len(piece)

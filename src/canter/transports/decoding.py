@@ -16,7 +16,7 @@ else:
 
 STEP = 64 * 1024  # decoded bytes a step; brotli's last block of one may go half as far beyond
 MAX_CODINGS = 4
-OFFERED = "gzip, deflate, zstd"  # br is read too, but costs twice as long; docs/fetching.md has the figures
+OFFERED = "gzip, deflate"  # br and zstd are read, too; docs/fetching.md says why they are not asked for
 
 _Broken: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says instance
 _MAGIC = b"\x1f\x8b\x08"  # of a gzip member
@@ -31,7 +31,9 @@ class DecodingError(Exception):
 
 
 class Decoder(Protocol):
-    """Undoes the content codings of one body."""
+    """Undoes the content codings of one body. `window`: bytes that this may take beside the body."""
+
+    window: int
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of the body's next bytes; exhaust it before the next call. Raises DecodingError."""
@@ -60,6 +62,8 @@ def _layer(name: str) -> Decoder:
 
 
 class _Identity:
+    window = 0
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         yield data
 
@@ -72,6 +76,7 @@ class _Stack:
 
     def __init__(self, layers: list[Decoder]) -> None:
         self._layers = layers
+        self.window = sum(layer.window for layer in layers)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         return self._feed(data, 0)
@@ -125,6 +130,8 @@ class _Inflate:
 class _Gzip:
     """One gzip member after another; what follows them and is none is ignored."""
 
+    window = 0
+
     def __init__(self) -> None:
         self._member = _Inflate("gzip", igzip_lib.DECOMP_GZIP)
         self._between = b""  # too few bytes to tell a further member from padding
@@ -152,6 +159,8 @@ class _Gzip:
 class _Deflate:
     """zlib as the standard says, or the raw stream that some servers send instead."""
 
+    window = 0
+
     def __init__(self) -> None:
         self._first = b""
         self._stream: _Inflate | None = None
@@ -177,6 +186,8 @@ class _Deflate:
 class _Brotli:
     """One brotli stream, and nothing after it."""
 
+    window = 1 << 24  # RFC 7932
+
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()
         self._received = 0
@@ -199,6 +210,8 @@ class _Brotli:
 
 class _Zstd:
     """One zstd frame after another."""
+
+    window = 1 << _WINDOW
 
     def __init__(self) -> None:
         self._frame = self._new()

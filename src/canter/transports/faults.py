@@ -82,6 +82,8 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
             return _bad_head(exc)
         case DecodingError():
             return FaultKind.ENCODING, str(exc)
+        case MemoryError():
+            return FaultKind.TOO_LARGE, "the answer does not fit in memory"
         case aiohttp.ClientPayloadError():
             return FaultKind.CUT, f"the body was cut: {_line(exc.__cause__ or exc)}"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
