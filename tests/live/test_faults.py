@@ -25,6 +25,9 @@ PLAYED: Mapping[str, Scenario] = {
     **scenarios.WHOLE, **scenarios.NO_PAGES, **scenarios.FAULTS, **scenarios.SLOW,
 }  # fmt: skip
 
+# Without a byte of answer on a kept connection a request goes out once more, and counts as the same.
+STALE = {"cut_before_head", "reset_before_head"}
+
 
 async def crawled(
     server: FaultServer, names: Iterable[str], folder: Path, **settings: Any
@@ -45,9 +48,8 @@ async def test_every_scenario_ends_by_the_contracts_table(tmp_path: Path) -> Non
     """Outcome, error type, status and a message that says what broke; only whole answers are kept."""
     async with FaultServer(*HOSTS) as server:
         records, kept = await crawled(server, PLAYED, tmp_path, attempts=1)
-        asked = Counter(server.requests) - Counter({"/robots.txt": len(HOSTS)}) - Counter(PLAYED)
-        # Without a byte of answer on a kept connection a request goes out once more.
-        assert asked.keys() <= {"cut_before_head", "reset_before_head"}
+        asked = Counter(server.requests) - Counter({"/robots.txt": len(HOSTS)}) - Counter(list(PLAYED))
+        assert asked.keys() <= STALE
     assert sorted(records) == sorted(PLAYED)
     for name, scenario in PLAYED.items():
         record = records[name]
@@ -67,7 +69,8 @@ async def test_what_was_broken_once_is_fetched_again(tmp_path: Path) -> None:
         records, kept = await crawled(server, [f"{name}+page" for name in passing], tmp_path)
         assert server.requests.count("page") == len(passing) > 40
     for name, record in records.items():
-        assert (record.outcome, record.attempts, record.fields) == ("ok", 2, {"title": "A page"}), name
+        assert (record.outcome, record.fields) == ("ok", {"title": "A page"}), name
+        assert record.attempts == 2 or name.partition("+")[0] in STALE
     assert kept == set(records)
 
 
