@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from canter.hosts import Job, PageJob, RobotsJob
-from canter.model import Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
+from canter.model import Fault, FaultKind, Outcome, Request, Response, Task, Verdict
 from canter.pace import Sample
 from canter.policy import Policy
 from canter.rules.classify import classify, retry_after
@@ -15,9 +17,7 @@ _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD
 def request_of(job: Job, policy: Policy) -> Request:
     """The request of a page or of a robots.txt."""
     if isinstance(job, RobotsJob):
-        limits = policy.limits(None)
-        bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
-        return Request(job.url, {}, bounds, truncate=True)
+        return Request(job.url, {}, replace(policy.limits(None), max_body=MAX_ROBOTS), truncate=True)
     headers = validators(job, policy)
     if job.site and job.site.headers and _same_origin(job.task):
         headers = {**job.site.headers, **headers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import math
 import re
@@ -55,6 +56,7 @@ def _parse_list(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+LIMITS = tuple(field.name for field in dataclasses.fields(Limits))  # those that a site can set, too
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
@@ -75,6 +77,8 @@ class Settings(BaseModel):
     timeout: Seconds = 30.0
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 10.0
+    tls_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
     max_body: Bytes = 16 * 1024**2
     body_budget: Bytes = 64 * 1024**2
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
@@ -95,7 +99,7 @@ class Settings(BaseModel):
     @property
     def limits(self) -> Limits:
         """The bounds of one request where a site sets none."""
-        return Limits(self.timeout, self.connect_timeout, self.read_timeout, self.max_body)
+        return Limits(*(getattr(self, name) for name in LIMITS))
 
     def rate_ceiling(self, site: float | None, *, adaptive: bool) -> float | None:
         """The stricter of the run's and a site's ceiling in requests/s, None for no ceiling.

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from canter.config import Settings
+from canter.config import LIMITS, Settings
 from canter.extraction import Extractor
 from canter.model import ErrorType, Limits, Outcome, Task, Verdict
 from canter.pace import HostPace, OpenPace
@@ -84,8 +84,7 @@ class Policy:
         """The bounds of a request for one of the site's pages."""
         if site is None:
             return self.settings.limits
-        names = ("timeout", "connect_timeout", "read_timeout", "max_body")
-        return Limits(*(self._choose(name, getattr(site, name)) for name in names))
+        return Limits(*(self._choose(name, getattr(site, name)) for name in LIMITS))
 
     def attempts(self, site: Site | None) -> int:
         """How often a page is tried at most."""

@@ -106,7 +106,7 @@ async def test_a_body_over_the_cap_is_a_fault_with_its_head(market: Market) -> N
     answer = await transport.send(asking(origin + "/page", max_body=1000))
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.status) == (FaultKind.TOO_LARGE, 200)
-    assert answer.message == "the body is over 1,000 bytes"
+    assert answer.message == "the body is over 1,000 bytes (max_body raises the cap)"
     assert answer.headers["x-shop"] == "Tea"
 
 
@@ -123,7 +123,7 @@ async def test_a_page_that_is_not_whole_in_time_is_a_fault(market: Market) -> No
     transport, origin = market
     answer = await transport.send(asking(origin + SLOW, timeout=0.1))
     assert isinstance(answer, Fault)
-    assert (answer.kind, answer.message) == (FaultKind.TIMEOUT, "not whole within 0.1 s")
+    assert (answer.kind, answer.message) == (FaultKind.TIMEOUT, "not whole within 0.1 s (timeout)")
 
 
 async def test_a_host_that_is_none_is_a_fault(market: Market) -> None:

@@ -150,6 +150,8 @@ def test_only_one_file_knows_each_big_library() -> None:
     homes = {
         "aiohttp": {
             "transports.aiohttp",
+            "transports.answer",
+            "transports.connection",
             "transports.faults",
             "apps.market",
         },  # the last is the demo's servers

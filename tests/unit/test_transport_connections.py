@@ -16,7 +16,8 @@ import pytest
 
 from canter.model import Fault, FaultKind, Limits, Request, Response
 from canter.transports.aiohttp import AiohttpTransport
-from tests.faultserver import TEXT, FaultServer
+from tests.faultserver import FaultServer
+from tests.scenarios import TEXT
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 QUICK = Limits(timeout=0.3, connect_timeout=0.2, read_timeout=0.2, max_body=1 << 20)
@@ -62,11 +63,14 @@ async def test_no_connection_in_time(transport: AiohttpTransport) -> None:
     with full_backlog() as port:
         answer = await get(transport, f"http://127.0.0.1:{port}/", QUICK)
         assert isinstance(answer, Fault)
-        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.2 s")
+        assert (answer.kind, answer.message) == (
+            FaultKind.CONNECT,
+            "no connection within 0.2 s (connect_timeout)",
+        )
         short = Limits(timeout=0.1, connect_timeout=10)
         answer = await get(transport, f"http://127.0.0.1:{port}/", short)
         assert isinstance(answer, Fault)
-        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s")
+        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s (timeout)")
 
 
 async def test_a_closed_port_refuses(transport: AiohttpTransport) -> None:
@@ -111,7 +115,7 @@ async def test_a_server_without_tls_is_no_https(transport: AiohttpTransport) -> 
 async def test_connections_are_kept(server: FaultServer, transport: AiohttpTransport) -> None:
     """Ten pages of a host take one connection."""
     for _ in range(10):
-        assert isinstance(await get(transport, server.url("keep")), Response)
+        assert isinstance(await get(transport, server.url("page")), Response)
     assert (server.connections, len(server.requests)) == (1, 10)
 
 
@@ -119,7 +123,7 @@ async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> 
     """With more connections open than the hint, the next page takes a new one."""
     transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, max_connections=0)
     for _ in range(3):
-        assert isinstance(await get(transport, server.url("keep")), Response)
+        assert isinstance(await get(transport, server.url("page")), Response)
     assert server.connections == 3
     await transport.close()
 
@@ -173,7 +177,7 @@ async def test_nothing_else_is_sent_twice(
 async def test_loopback_is_not_dialled_unless_named(server: FaultServer) -> None:
     """A literal address passes no resolver; it is refused before a connection is tried."""
     transport = AiohttpTransport(user_agent="Canter/test")
-    for url in (server.url("plain"), f"http://[::ffff:127.0.0.1]:{server.port}/plain"):
+    for url in (server.url("plain"), f"http://[::ffff:127.0.0.1]:{server.port}/scenario/plain"):
         answer = await get(transport, url)
         assert isinstance(answer, Fault)
         assert answer.kind is FaultKind.ADDRESS
@@ -198,7 +202,7 @@ async def test_names_of_refused_addresses_are_refused(
     """A name that leads only to special addresses is not dialled."""
     resolving(monkeypatch, "127.0.0.1", "10.0.0.1")
     transport = AiohttpTransport(user_agent="Canter/test")
-    answer = await get(transport, f"http://shop.test:{server.port}/plain")
+    answer = await get(transport, f"http://shop.test:{server.port}/scenario/plain")
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.ADDRESS
     assert answer.message.startswith("shop.test resolves to 127.0.0.1 is a loopback address")
@@ -211,7 +215,7 @@ async def test_of_several_addresses_only_the_allowed_are_used(
 ) -> None:
     """One address that may be dialled is enough, and the others are left alone."""
     resolving(monkeypatch, "10.255.255.1", "127.0.0.1")
-    answer = await get(transport, f"http://shop.test:{server.port}/plain", QUICK)
+    answer = await get(transport, f"http://shop.test:{server.port}/scenario/plain", QUICK)
     assert isinstance(answer, Response)
 
 
@@ -265,4 +269,4 @@ async def test_a_silent_resolver_is_a_dns_fault(
     over.set()
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.DNS
-    assert answer.message == "no answer from the resolver for shop.test within 0.2 s"
+    assert answer.message == "no answer from the resolver for shop.test within 0.2 s (connect_timeout)"

@@ -22,6 +22,8 @@ DEFAULTS = frozenset(
         "timeout",
         "connect_timeout",
         "read_timeout",
+        "tls_timeout",
+        "first_byte_timeout",
         "max_body",
         "body_budget",
         "attempts",

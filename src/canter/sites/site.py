@@ -291,6 +291,8 @@ class Site(_Model):
     timeout: Seconds | None = None
     connect_timeout: Seconds | None = None
     read_timeout: Seconds | None = None
+    tls_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
     max_body: Annotated[int, BeforeValidator(parse_size)] | None = None
     attempts: Count | None = None
     parse: Annotated[Any, AfterValidator(_parse)] = None

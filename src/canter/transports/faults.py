@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
+from enum import Enum, auto
 from typing import NamedTuple
 
 import aiohttp
@@ -16,6 +17,7 @@ from canter.transports.decoding import DecodingError
 
 MAX_LINE = 64 * 1024  # bytes of the status line, and of one header
 MAX_HEADERS = 256
+MAX_HEAD = 256 * 1024  # bytes of all the heads of an answer, the interim ones among them
 
 _NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 _CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
@@ -38,20 +40,40 @@ class NoAnswer(aiohttp.ClientError):
         self.stale = stale
 
 
+class HeadTooLarge(HttpProcessingError):
+    """The head of an answer is over MAX_HEAD bytes."""
+
+
+class FirstByteTimeout(aiohttp.SocketTimeoutError):
+    """The request went out and no byte of an answer came in time."""
+
+
+class Phase(Enum):
+    """What a request is about."""
+
+    CONNECT = auto()
+    TLS = auto()
+    ANSWER = auto()
+
+
 class Progress(NamedTuple):
     """How far a request had come when it failed."""
 
     limits: Limits
     host: str
+    phase: Phase = Phase.CONNECT
+    bound: str = "timeout"  # the name of the limit that held for the phase, beside `connect_timeout`
     resolving: bool = False  # its host name is being looked up
-    connected: bool = False
 
 
 def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
     """The kind of fault that an exception stands for, and a sentence for people."""
     match exc:
+        case FirstByteTimeout():
+            name = "read_timeout" if progress.limits.first_byte_timeout is None else "first_byte_timeout"
+            return FaultKind.TIMEOUT, f"no answer began within {_limit(name, progress.limits)}"
         case aiohttp.SocketTimeoutError():
-            return FaultKind.TIMEOUT, f"no byte for {progress.limits.read_timeout:g} s"
+            return FaultKind.TIMEOUT, f"no byte for {_limit('read_timeout', progress.limits)}"
         case asyncio.TimeoutError():
             return _out_of_time(exc, progress)
         case aiohttp.ClientConnectorError():
@@ -60,6 +82,8 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
             return _bad_head(exc)
         case DecodingError():
             return FaultKind.ENCODING, str(exc)
+        case MemoryError():
+            return FaultKind.TOO_LARGE, "the answer does not fit in memory"
         case aiohttp.ClientPayloadError():
             return FaultKind.CUT, f"the body was cut: {_line(exc.__cause__ or exc)}"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
@@ -69,14 +93,20 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
 
 
 def _out_of_time(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
-    limits = progress.limits
-    if progress.connected:
-        return FaultKind.TIMEOUT, f"not whole within {limits.timeout:g} s"
     by_connect = isinstance(exc, aiohttp.ConnectionTimeoutError)
-    seconds = limits.connect_timeout if by_connect else limits.timeout
+    limit = _limit("connect_timeout" if by_connect else progress.bound, progress.limits)
+    if progress.phase is Phase.ANSWER:
+        return FaultKind.TIMEOUT, f"not whole within {limit}"
     if progress.resolving:
-        return FaultKind.DNS, f"no answer from the resolver for {progress.host} within {seconds:g} s"
-    return FaultKind.CONNECT, f"no connection within {seconds:g} s"
+        return FaultKind.DNS, f"no answer from the resolver for {progress.host} within {limit}"
+    if progress.phase is Phase.TLS:
+        return FaultKind.CONNECT, f"connected, and no TLS handshake within {limit}"
+    return FaultKind.CONNECT, f"no connection within {limit}"
+
+
+def _limit(name: str, limits: Limits) -> str:
+    """A limit as messages name it: how long, and which setting says so."""
+    return f"{getattr(limits, name):g} s ({name})"
 
 
 def _no_connection(exc: aiohttp.ClientConnectorError, host: str) -> tuple[FaultKind, str]:
@@ -103,6 +133,8 @@ def _bad_head(exc: BaseException) -> tuple[FaultKind, str]:
     while isinstance(inner.__cause__, HttpProcessingError):
         inner = inner.__cause__
     text = inner.message if isinstance(inner, HttpProcessingError) else str(inner)
+    if isinstance(inner, HeadTooLarge):
+        return FaultKind.TOO_LARGE, f"the head of the answer is over {MAX_HEAD:,} bytes"
     if isinstance(inner, LineTooLong):
         return FaultKind.TOO_LARGE, f"a line of the answer's head is over {MAX_LINE:,} bytes"
     if text.startswith("Too many headers"):

@@ -80,7 +80,18 @@ def run(
         typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
     ] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for a whole page.  [default: 30]")] = None,
-    connect_timeout: Annotated[str | None, typer.Option(help="Seconds to connect.  [default: 10]")] = None,
+    connect_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds for name, connection and TLS handshake together.  [default: 10]"),
+    ] = None,
+    tls_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds for the TLS handshake.  [default: what is left of --connect-timeout]"),
+    ] = None,
+    first_byte_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds from the request to the answer's first byte.  [default: --read-timeout]"),
+    ] = None,
     read_timeout: Annotated[str | None, typer.Option(help="Seconds between bytes.  [default: 10]")] = None,
     max_body: Annotated[str | None, typer.Option(help="The largest page, decoded.  [default: 16MiB]")] = None,
     body_budget: Annotated[

@@ -1,0 +1,85 @@
+"""Every scenario of the fault server through a whole crawl: one record each, by the contract's table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import canter
+from canter.model import ErrorType, Record
+from canter.stores.warc import KeptPages
+from tests import scenarios
+from tests.faultserver import FaultServer
+from tests.scenarios import Scenario
+
+SITE = canter.Site("all", hosts=["*"], fields={"title": canter.Field(css="h1")})
+SETTINGS = {
+    "allow_network": ["127.0.0.0/8"], "pace": "off", "max_body": scenarios.CAP,
+    "timeout": 3.0, "read_timeout": 0.5, "first_byte_timeout": 0.4,
+}  # fmt: skip
+HOSTS = tuple(f"127.0.0.{n}" for n in range(1, 9))
+PLAYED: Mapping[str, Scenario] = {
+    **scenarios.WHOLE, **scenarios.NO_PAGES, **scenarios.FAULTS, **scenarios.SLOW,
+}  # fmt: skip
+
+# Without a byte of answer on a kept connection a request goes out once more, and counts as the same.
+STALE = {"cut_before_head", "reset_before_head"}
+
+
+async def crawled(
+    server: FaultServer, names: Iterable[str], folder: Path, **settings: Any
+) -> tuple[dict[str, Record], set[str]]:
+    """The records by scenario, and the scenarios whose pages were kept. Every socket is closed after it."""
+    places = {server.url(name, HOSTS[n % len(HOSTS)]): name for n, name in enumerate(names)}
+    pages = folder / "pages"
+    settings = {**SETTINGS, **settings, "keep_pages": str(pages)}
+    async with canter.Crawler(sites=[SITE], store=folder / "s.db", **settings) as crawler:
+        records = {places[record.url]: record async for record in crawler.crawl(list(places))}
+    async with asyncio.timeout(5):
+        while server.open:
+            await asyncio.sleep(0.001)
+    return records, {places[page.task.url] for page in KeptPages(pages)}
+
+
+async def test_every_scenario_ends_by_the_contracts_table(tmp_path: Path) -> None:
+    """Outcome, error type, status and a message that says what broke; only whole answers are kept."""
+    async with FaultServer(*HOSTS) as server:
+        records, kept = await crawled(server, PLAYED, tmp_path, attempts=1)
+        asked = Counter(server.requests) - Counter({"/robots.txt": len(HOSTS)}) - Counter(list(PLAYED))
+        assert asked.keys() <= STALE
+    assert sorted(records) == sorted(PLAYED)
+    for name, scenario in PLAYED.items():
+        record = records[name]
+        assert (record.outcome, record.error_type) == expected(scenario), (name, record)
+        assert (record.status, record.attempts) == (scenario.status, 1), name
+        assert scenario.words in (record.error or ""), name
+        if scenario.kind:
+            assert record.fields == {"title": None}, name
+    assert {name for name in kept if PLAYED[name].kind} == set()
+    assert {name for name, end in PLAYED.items() if b"<h1>" in end.body} <= kept
+
+
+async def test_what_was_broken_once_is_fetched_again(tmp_path: Path) -> None:
+    """Every fault that may pass costs one request more, and the page is the whole one."""
+    passing = [name for name, end in PLAYED.items() if end.error_type is ErrorType.TRANSIENT]
+    async with FaultServer(*HOSTS) as server:
+        records, kept = await crawled(server, [f"{name}+page" for name in passing], tmp_path)
+        assert server.requests.count("page") == len(passing) > 40
+    for name, record in records.items():
+        assert (record.outcome, record.fields) == ("ok", {"title": "A page"}), name
+        assert record.attempts == 2 or name.partition("+")[0] in STALE
+    assert kept == set(records)
+
+
+def expected(scenario: Scenario) -> tuple[str, str | None]:
+    """Outcome and error type."""
+    if scenario.error_type:
+        return "failed", scenario.error_type.value
+    if scenario.status == 404:
+        return "gone", None
+    if scenario.status == 200 and b"<h1>" not in scenario.body:
+        return "failed", ErrorType.EXTRACTION.value
+    return "ok", None
