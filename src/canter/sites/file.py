@@ -35,6 +35,8 @@ DEFAULTS = frozenset(
         "log_format",
         "store",
         "keep_pages",
+        "dns_server",
+        "ca_file",
     }
 )
 
