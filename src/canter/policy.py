@@ -93,8 +93,9 @@ class Policy:
         return self._trusting(self.book.host_rules(host).tls)
 
     def all_tls(self) -> list[Tls]:
-        """Everything that `tls` can give."""
-        return [self._trusting(tls) for tls in (Tls(), *(site.tls for site in self.book.sites))]
+        """Everything that `tls` can give beside the default."""
+        found = {self._trusting(tls) for tls in (Tls(), *(site.tls for site in self.book.sites))}
+        return list(found - {Tls()})
 
     def _trusting(self, tls: Tls) -> Tls:
         bundle = self.settings.ca_file
