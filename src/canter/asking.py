@@ -14,14 +14,16 @@ from canter.rules.robots import MAX_ROBOTS
 _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 
 
-def request_of(job: Job, policy: Policy) -> Request:
-    """The request of a page or of a robots.txt."""
+def request_of(job: Job, host: str, policy: Policy) -> Request:
+    """The request of a page or of a robots.txt; `host` is the key of the host that is asked."""
+    tls = policy.tls(host)
     if isinstance(job, RobotsJob):
-        return Request(job.url, {}, replace(policy.limits(None), max_body=MAX_ROBOTS), truncate=True)
+        bounds = replace(policy.limits(None), max_body=MAX_ROBOTS)
+        return Request(job.url, {}, bounds, truncate=True, tls=tls)
     headers = validators(job, policy)
     if job.site and job.site.headers and _same_origin(job.task):
         headers = {**job.site.headers, **headers}
-    return Request(job.url, headers, policy.limits(job.site))
+    return Request(job.url, headers, policy.limits(job.site), tls=tls)
 
 
 def validators(job: PageJob, policy: Policy) -> dict[str, str]:

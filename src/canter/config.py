@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from canter import __version__
 from canter.errors import ConfigError
@@ -29,6 +29,7 @@ _SIZES = {
     "gib": 1024**3,
 }
 _SPANS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_NAME_SERVER = re.compile(r"(?:\[([^]]*:[^]]*)\]|([^:]*))(?::(\d{1,5}))?", re.ASCII)
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -57,6 +58,22 @@ def _parse_list(value: object) -> object:
 
 
 LIMITS = tuple(field.name for field in dataclasses.fields(Limits))  # those that a site can set, too
+
+
+def name_server(text: str) -> str:
+    """`ADDRESS` or `ADDRESS:PORT`, as `ADDRESS:PORT` with brackets around IPv6. Raises ValueError."""
+    match = _NAME_SERVER.fullmatch(text)
+    address, port = (match[1] or match[2], int(match[3] or 53)) if match else (text, 53)
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        found = None
+    if found is None or not 0 < port < 65536:
+        raise ValueError("expected an IP address, or one with a port such as 127.0.0.1:5353 or [::1]:5353")
+    return f"[{found}]:{port}" if found.version == 6 else f"{found}:{port}"
+
+
+NameServer = Annotated[str, AfterValidator(name_server)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
@@ -94,6 +111,8 @@ class Settings(BaseModel):
     log_format: Literal["console", "json"] = "console"
     store: str = "canter.db"
     keep_pages: Annotated[str, Field(min_length=1)] | None = None  # a folder
+    dns_server: Annotated[tuple[NameServer, ...], BeforeValidator(_parse_list)] = ()
+    ca_file: Annotated[str, Field(min_length=1)] | None = None
     explicit: frozenset[str] = frozenset()  # given by the command line or environment
 
     @property

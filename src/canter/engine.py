@@ -240,7 +240,7 @@ class Engine:
         self.in_flight += 1
         self._quiet.clear()
         try:
-            answer = await self._transport.send(request_of(job, self._policy))
+            answer = await self._transport.send(request_of(job, host.name, self._policy))
         except BaseException:
             self._dropped(host, job)
             raise

@@ -74,6 +74,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How a host proves who it is, and what it is shown: PEM files. None: the system's certificates, none."""
+
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None  # where it is not in `client_cert`
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One GET. `url` is absolute and normalised; redirects are never followed by a transport.
 
@@ -84,6 +93,7 @@ class Request:
     headers: Mapping[str, str]
     limits: Limits
     truncate: bool = False
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)

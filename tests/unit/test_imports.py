@@ -159,6 +159,7 @@ def test_only_one_file_knows_each_big_library() -> None:
         "protego": {"rules.robots"},
         "price_parser": {"extraction.money"},
         "pyarrow": {"parquet", "stores.parquet"},
+        "pycares": {"transports.dns"},
     }
     for library, expected in homes.items():
         users = {

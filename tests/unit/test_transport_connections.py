@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -185,88 +183,3 @@ async def test_loopback_is_not_dialled_unless_named(server: FaultServer) -> None
         assert "--allow-network 127.0.0.0/8" in answer.message
     assert server.connections == 0
     await transport.close()
-
-
-def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name have these addresses."""
-
-    def answer(host: str, port: int, *_: object, **__: object) -> list[tuple[Any, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
-
-
-async def test_names_of_refused_addresses_are_refused(
-    server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A name that leads only to special addresses is not dialled."""
-    resolving(monkeypatch, "127.0.0.1", "10.0.0.1")
-    transport = AiohttpTransport(user_agent="Canter/test")
-    answer = await get(transport, f"http://shop.test:{server.port}/scenario/plain")
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.ADDRESS
-    assert answer.message.startswith("shop.test resolves to 127.0.0.1 is a loopback address")
-    assert server.connections == 0
-    await transport.close()
-
-
-async def test_of_several_addresses_only_the_allowed_are_used(
-    server: FaultServer, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One address that may be dialled is enough, and the others are left alone."""
-    resolving(monkeypatch, "10.255.255.1", "127.0.0.1")
-    answer = await get(transport, f"http://shop.test:{server.port}/scenario/plain", QUICK)
-    assert isinstance(answer, Response)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), FaultKind.NO_HOST),
-        (socket.gaierror(socket.EAI_NODATA, "No address"), FaultKind.NO_HOST),
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), FaultKind.DNS),
-        (socket.gaierror(socket.EAI_FAIL, "Failure"), FaultKind.DNS),
-        (UnicodeError("label empty or too long"), FaultKind.NO_HOST),
-    ],
-)
-async def test_a_missing_name_is_not_a_failing_resolver(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: FaultKind
-) -> None:
-    """NXDOMAIN is final, a resolver's failure is not."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    answer = await get(transport, "http://shop.test/")
-    assert isinstance(answer, Fault)
-    assert answer.kind is kind
-    assert "shop.test" in answer.message
-
-
-async def test_a_name_without_an_address_is_no_host(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An empty answer means there is no such host."""
-    resolving(monkeypatch)
-    answer = await get(transport, "http://shop.test/")
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.NO_HOST
-
-
-async def test_a_silent_resolver_is_a_dns_fault(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A look-up that takes too long is the resolver's fault, not the host's."""
-    over = threading.Event()
-
-    def wait(*_: object, **__: object) -> list[tuple[Any, ...]]:
-        over.wait(10)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", wait)
-    answer = await get(transport, "http://shop.test/", QUICK)
-    over.set()
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.DNS
-    assert answer.message == "no answer from the resolver for shop.test within 0.2 s (connect_timeout)"

@@ -25,6 +25,7 @@ from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
 from canter.stores.sqlite.schema import connect
+from canter.transports.tls import contexts
 
 TICK = 0.2  # seconds between looks at signals and messages
 HURRY = 2.0  # seconds from "stop at once" until a worker that does not answer is ended
@@ -289,6 +290,7 @@ def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, worker_peak_mb: f
 
 
 def check_order(order: Order) -> None:
-    """Refuse what contradicts itself. Raises ConfigError."""
+    """Refuse what contradicts itself or cannot be used. Raises ConfigError."""
+    contexts(Policy(order.settings, SiteBook(order.sites)).all_tls())
     if not order.sources and order.only_failed_of is None and order.resume is None:
         raise ConfigError("no source: name a file of URLs, or - for standard input")

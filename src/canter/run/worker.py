@@ -85,6 +85,8 @@ class _Worker:
             user_agent=a.settings.user_agent,
             allow_networks=a.settings.allow_network,
             body_budget=a.settings.body_budget,
+            dns_servers=a.settings.dns_server,
+            tls=policy.all_tls(),
         )
         work = SqliteWork(a.store, policy.shard_of)
         offset = time.time() - loop.time()

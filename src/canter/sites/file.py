@@ -37,6 +37,8 @@ DEFAULTS = frozenset(
         "log_format",
         "store",
         "keep_pages",
+        "dns_server",
+        "ca_file",
     }
 )
 

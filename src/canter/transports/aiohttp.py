@@ -6,7 +6,7 @@ import asyncio
 import math
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType
 
-from canter.model import Fault, FaultKind, Request, Response
+from canter.model import Fault, FaultKind, Request, Response, Tls
 from canter.transports.addresses import AddressGuard, Network
 from canter.transports.answer import Answer, readable
 from canter.transports.budget import BodyBudget, Hold
 from canter.transports.connection import Connection, asking
 from canter.transports.decoding import OFFERED, DecodingError, decoder
+from canter.transports.dns import Names
 from canter.transports.faults import (
     MAX_HEADERS,
     MAX_LINE,
@@ -31,11 +32,11 @@ from canter.transports.faults import (
     Progress,
     explain,
 )
+from canter.transports.tls import contexts
 
 _READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
-_DNS_TTL = 300  # s
-_DNS_CACHE = 4096  # hosts
+_MOST_DIALLED = 16  # addresses of a host, tried one after another until one answers
 _ACCEPT = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"
 
 
@@ -45,6 +46,8 @@ class AiohttpTransport:
     `allow_networks`: special networks that may be dialled. `body_budget`: decoded bytes held by
     bodies being read. `max_connections`: with more connections open than this none is kept after
     its answer, which bounds the idle ones; requests in flight are the caller's to bound.
+    `dns_servers`: name servers in place of the system's. `tls`: what requests may carry as `tls`
+    beside the default. Raises ConfigError for a certificate that cannot be used.
     """
 
     def __init__(
@@ -54,18 +57,20 @@ class AiohttpTransport:
         allow_networks: Sequence[Network] = (),
         body_budget: int = 64 * 1024 * 1024,
         max_connections: int = 512,
+        dns_servers: Sequence[str] = (),
+        tls: Iterable[Tls] = (),
     ) -> None:
+        self.contexts = contexts((Tls(), *tls))
         self.budget = BodyBudget(body_budget)
         self._max_connections = max_connections
         self._open: set[ResponseHandler] = set()  # connections that have carried a request
         self._guard = AddressGuard(allow_networks)
-        self.resolver = GuardedResolver(self._guard, aiohttp.ThreadedResolver())
+        self.resolver = GuardedResolver(self._guard, Names(dns_servers))
         connector = aiohttp.TCPConnector(
             limit=0,
             limit_per_host=0,
             resolver=self.resolver,
-            ttl_dns_cache=_DNS_TTL,
-            dns_cache_max_size=_DNS_CACHE,
+            use_dns_cache=False,  # the resolver's own heeds the answers' lifetimes
             keepalive_timeout=_KEEP_ALIVE,
             socket_factory=self._socket,
         )
@@ -121,34 +126,36 @@ class AiohttpTransport:
 
 
 class GuardedResolver(AbstractResolver):
-    """Keeps only the addresses of a host that may be dialled. `pending`: hosts being looked up."""
+    """Keeps only the addresses of a host that may be dialled."""
 
-    def __init__(self, guard: AddressGuard, resolver: AbstractResolver) -> None:
+    def __init__(self, guard: AddressGuard, names: Names) -> None:
         self._guard = guard
-        self._resolver = resolver
-        self.pending: set[str] = set()
+        self.names = names
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
     ) -> list[ResolveResult]:
         """The allowed addresses. Raises AddressRefused when all are refused, OSError when there is none."""
-        self.pending.add(host)
-        try:
-            found = await self._resolver.resolve(host, port, family)
-        except UnicodeError as exc:  # a label that cannot be a host name
-            raise socket.gaierror(socket.EAI_NONAME, str(exc)) from exc
-        finally:
-            self.pending.discard(host)
-        if not found:
-            raise socket.gaierror(socket.EAI_NODATA, "no address")
-        refusals = [self._guard.verdict(entry["host"]) for entry in found]
-        allowed = [entry for entry, refusal in zip(found, refusals, strict=True) if refusal is None]
+        addresses = await self.names.addresses(host)
+        refusals = [self._guard.verdict(address) for address in addresses]
+        allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if not allowed:
-            raise AddressRefused(f"{host} resolves to {refusals[0]}")
-        return allowed
+            raise AddressRefused(f"{host} has no address that may be dialled: {refusals[0]}")
+        return [_dialled(host, address, port) for address in allowed[:_MOST_DIALLED]]
 
     async def close(self) -> None:
-        await self._resolver.close()
+        self.names.close()
+
+
+def _dialled(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=socket.IPPROTO_TCP, flags=numeric
+    )
 
 
 class _Exchange:
@@ -245,6 +252,7 @@ class _Exchange:
                 total=None, connect=limits.connect_timeout, sock_read=limits.read_timeout
             ),
             allow_redirects=False,
+            ssl=self._transport.contexts[self._request.tls],
             **options,
         )
         assert isinstance(answer, Answer)
@@ -294,7 +302,7 @@ class _Exchange:
         return time.monotonic() - self._began - self._waited
 
     def _progress(self) -> Progress:
-        resolving = self._host in self._transport.resolver.pending
+        resolving = self._transport.resolver.names.asking(self._host)
         return Progress(self._request.limits, self._host, self._phase, self._bound, resolving)
 
     def _too_large(self, limit: int) -> Fault:

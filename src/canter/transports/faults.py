@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 from enum import Enum, auto
 from typing import NamedTuple
@@ -14,12 +13,13 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from canter.model import FaultKind, Limits
 from canter.transports.decoding import DecodingError
+from canter.transports.dns import NoSuchName
+from canter.transports.tls import no_handshake, not_trusted, turned_away
 
 MAX_LINE = 64 * 1024  # bytes of the status line, and of one header
 MAX_HEADERS = 256
 MAX_HEAD = 256 * 1024  # bytes of all the heads of an answer, the interim ones among them
 
-_NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 _CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -80,6 +80,8 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
             return _no_connection(exc, progress.host)
         case aiohttp.ClientResponseError() | HttpProcessingError():
             return _bad_head(exc)
+        case NoAnswer() if why := turned_away(exc):
+            return FaultKind.TLS, f"no answer came: {why}"
         case DecodingError():
             return FaultKind.ENCODING, str(exc)
         case MemoryError():
@@ -115,16 +117,16 @@ def _no_connection(exc: aiohttp.ClientConnectorError, host: str) -> tuple[FaultK
     if isinstance(cause, AddressRefused):
         return FaultKind.ADDRESS, str(cause)
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
-        if cause.errno in _NO_SUCH_NAME:
-            return FaultKind.NO_HOST, f"the host {host} does not exist: {reason}"
-        return FaultKind.DNS, f"the resolver failed for {host}: {reason}"
+        if isinstance(cause, NoSuchName):
+            return FaultKind.NO_HOST, f"the host {host} cannot be found: {reason}"
+        return FaultKind.DNS, f"the host {host} cannot be looked up: {reason}"
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
-        return FaultKind.TLS, f"the certificate cannot be trusted: {_line(exc.certificate_error)}"
-    if isinstance(exc, aiohttp.ClientConnectorSSLError) and not isinstance(cause, _CLOSED):
-        return FaultKind.TLS, f"the TLS handshake failed: {reason}"
+        return FaultKind.TLS, _line(not_trusted(exc.certificate_error, host))
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CLOSED) and (why := no_handshake(cause)):
+        return FaultKind.TLS, _line(why)
     if cause.errno:
         reason = os.strerror(cause.errno)  # asyncio's own text repeats the address instead
-    return FaultKind.CONNECT, f"no connection: {reason}"
+    return FaultKind.CONNECT, f"no connection: {reason or 'it was closed before it was ready'}"
 
 
 def _bad_head(exc: BaseException) -> tuple[FaultKind, str]:

@@ -12,6 +12,8 @@ from canter.apps.commands.options import (
     EXIT_FAILURES,
     EXIT_OUT_OF_TIME,
     AllowNetworkOption,
+    CaFileOption,
+    DnsServerOption,
     SitesOption,
     StoreOption,
     settings_of,
@@ -113,6 +115,8 @@ def run(
         typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
     ] = None,
     allow_network: AllowNetworkOption = None,
+    dns_server: DnsServerOption = None,
+    ca_file: CaFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
 ) -> None:
     """Refresh every URL of the sources.
