@@ -14,12 +14,13 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from canter.asking import request_of, sample_of, verdict_of
+from canter.asking import meaning_of, request_of, sample_of
+from canter.cookies import SiteCookies
 from canter.endings import STOPPED, Endings, answer_fetch, no_robots, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import Fault, Response, Task, Verdict
+from canter.model import Fault, Request, Response, Task, Verdict
 from canter.policy import Policy
 from canter.protocols import Batch, HostNote, Keeper, Observer, Transport, Visit, Work
 from canter.rules.classify import classify
@@ -66,6 +67,7 @@ class Engine:
         self._backoff = Backoff()
         self._frontier = Frontier(work, policy, observer, offset=offset)
         self._endings = Endings(work, policy)
+        self._cookies = SiteCookies()
         self._fetchers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -240,7 +242,7 @@ class Engine:
         self.in_flight += 1
         self._quiet.clear()
         try:
-            answer = await self._transport.send(request_of(job, self._policy))
+            answer = await self._transport.send(self._request(job, sent_at))
         except BaseException:
             self._dropped(host, job)
             raise
@@ -257,6 +259,11 @@ class Engine:
         else:
             self._page_answered(host, job, answer, number, now)
         self._frontier.ended(host, now)
+
+    def _request(self, job: Job, now: float) -> Request:
+        if isinstance(job, RobotsJob):
+            return request_of(job, self._policy)
+        return request_of(job, self._policy, self._cookies.header(job.site, job.url, now + self._offset))
 
     def _dropped(self, host: Host, job: Job) -> None:
         """A request was cancelled: its permit ends, whoever asked for it is told."""
@@ -313,12 +320,13 @@ class Engine:
         task = job.task
         if not task.attempt and not task.waits and not task.hops:
             host.paced.budget.on_first_attempt()
-        led = follow(task.url, answer, task.hops) if isinstance(answer, Response) else None
-        if isinstance(led, Redirect):
+        if isinstance(answer, Response):
+            self._cookies.take(job.site, job.url, answer, now + self._offset)
+        verdict = meaning_of(answer, job, self._policy, now + self._offset)
+        if isinstance(verdict, Redirect):
             self._frontier.succeeded(host)
-            self._redirect(host, job, led, now)
+            self._redirect(host, job, verdict, now)
             return
-        verdict = led or verdict_of(answer, job, self._policy, now + self._offset)
         if verdict.healthy:
             self._frontier.succeeded(host)
         else:

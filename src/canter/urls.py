@@ -52,9 +52,7 @@ def parse_url(text: str, base: str | None = None, *, drop_credentials: bool = Fa
     href = url["href"]
     if url["username"] or url["password"]:
         if not drop_credentials:
-            return BadUrl(
-                "the URL carries a user name or password; send credentials with the site's headers"
-            )
+            return BadUrl("the URL carries a user name or password; send credentials with the site's headers")
         href = ada_url.replace_url(href, username="", password="")
     href = href.partition("#")[0]
     if len(href) > MAX_URL:

@@ -244,7 +244,8 @@ def test_public_suffixes() -> None:
 
 PIECES = st.sampled_from(
     ["http://", "https:", "//", "/", "\\", "?", "#", ":", "@", "%", "%2e", "%41", "..", ".", "[", "]", "::1",
-     "shop.example", "xn--", "ß", "é", "\u3002", "\u00ad", "\ud800", " ", "\t", "\x00", "80", "65536", "0x7f", "*"]
+     "shop.example", "xn--", "ß", "é", "\u3002", "\u00ad", "\ud800", " ", "\t", "\x00", "80", "65536", "0x7f",
+     "*"]
 )  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=50),
