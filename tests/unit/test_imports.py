@@ -45,9 +45,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cookies": SITES,
     "asking": SITES | {"rules", "pace", "extraction", "policy", "hosts"},
     "endings": SITES | {"extraction", "policy", "records", "hosts"},
+    "permission": {"model", "protocols", "rules", "policy", "hosts", "frontier", "endings"},
     "writer": {"protocols", "hosts"},
     "engine": SITES
-    | {"rules", "extraction", "policy", "hosts", "frontier", "cookies", "asking", "endings", "writer"},
+    | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
+    | {"rules"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
