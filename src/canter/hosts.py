@@ -80,7 +80,9 @@ class Host:
     robots: HostRobots
     down_since: float
     jobs: deque[Job] = field(default_factory=deque)
+    aside: list[PageJob] = field(default_factory=list)  # wait for a robots.txt that cannot be had yet
     taken: set[tuple[int, int]] = field(default_factory=set)  # (key, home) read and not yet committed
+    robots_last: bool = False  # its last turn went to trying again for a robots.txt that pages wait for
     cursor: tuple[float, int] = START
     read_at: float = -math.inf  # when to read the store again
     in_flight: int = 0

@@ -42,10 +42,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
     "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
-    "asking": SITES | {"rules", "pace", "policy", "hosts"},
+    "cookies": SITES,
+    "asking": SITES | {"rules", "pace", "extraction", "policy", "hosts"},
     "endings": SITES | {"extraction", "policy", "records", "hosts"},
+    "permission": {"model", "protocols", "rules", "policy", "hosts", "frontier", "endings"},
     "writer": {"protocols", "hosts"},
-    "engine": SITES | {"rules", "extraction", "policy", "hosts", "frontier", "asking", "endings", "writer"},
+    "engine": SITES
+    | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
+    | {"rules"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
@@ -63,7 +67,19 @@ IO = {
     "pathlib", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib.request", "uvloop",
 }  # fmt: skip
-PURE = ("errors", "model", "urls", "protocols", "rules", "pace", "extraction", "policy", "records", "again")
+PURE = (
+    "errors",
+    "model",
+    "urls",
+    "protocols",
+    "rules",
+    "pace",
+    "extraction",
+    "policy",
+    "records",
+    "again",
+    "cookies",
+)
 
 # Each of these is one adapter: it may not know a sibling of its kind.
 SIBLINGS = (

@@ -273,9 +273,11 @@ class Site(_Model):
     hosts: names, `*.name` (not the name itself) or `*`; without a port any port of the host. paths: with `*`;
     one that holds a `?` is matched with the query too, others ignore it. max_rate: requests/s a host (0: no
     ceiling); timeouts: seconds; max_body: bytes or a text such as "16MiB"; locale: "de", "en-GB"; parse: a
-    function, or "module:function", that takes the Page and gives a dict of fields. ca_file: the authorities
-    that vouch for the site's hosts, in place of the run's; client_cert and client_key: what is shown to hosts
-    that ask for a certificate; all PEM.
+    function, or "module:function", that takes the Page and gives a dict of fields. headers: sent to the
+    page's own origin. cookies: those that the site sets are sent back for the length of a crawl.
+    follow_meta_refresh: a page that sends its reader on within 30 s counts as a redirect. ca_file: the
+    authorities that vouch for the site's hosts, in place of the run's; client_cert and client_key: what is
+    shown to hosts that ask for a certificate; all PEM.
 
     Raises ConfigError for what cannot be used.
     """
@@ -291,6 +293,8 @@ class Site(_Model):
     robots: bool | None = None
     locale: Annotated[str, AfterValidator(_locale)] | None = None
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
+    cookies: bool = False
+    follow_meta_refresh: bool = False
     timeout: Seconds | None = None
     connect_timeout: Seconds | None = None
     read_timeout: Seconds | None = None
@@ -327,12 +331,14 @@ class Site(_Model):
 
     @cached_property
     def fingerprint(self) -> int:
-        """64-bit signed hash of what reads a page: fields, locale and the name of the parse function."""
-        rules = [
+        """64-bit signed hash of what a page is read by: fields, locale, the name of the parse function."""
+        rules: list[object] = [
             {name: field.model_dump(exclude_defaults=True) for name, field in self.fields.items()},
             self.locale,
             parse_name(self.parse),
         ]
+        if self.follow_meta_refresh:  # another page may be read
+            rules.append("follow_meta_refresh")
         text = json.dumps(rules, sort_keys=True).encode()
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
 

@@ -101,15 +101,20 @@ class Answer(aiohttp.ClientResponse):
 
 
 def readable(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
-    """Headers whose values can be written anywhere: bytes that are not UTF-8 are read as Latin-1."""
+    """Headers whose values can be written anywhere: bytes that are not UTF-8 are read as Latin-1.
+
+    In a Location they become the percent escapes that they are in a URL.
+    """
     if all(map(str.isascii, headers.values())):
         return headers
-    return CIMultiDictProxy(CIMultiDict((name, _text(value)) for name, value in headers.items()))
+    return CIMultiDictProxy(CIMultiDict((name, _text(name, value)) for name, value in headers.items()))
 
 
-def _text(value: str) -> str:
+def _text(name: str, value: str) -> str:
     raw = value.encode("utf-8", "surrogateescape")
     try:
         return raw.decode()
     except UnicodeDecodeError:
+        if name.lower() == "location":
+            return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)
         return raw.decode("latin-1")
