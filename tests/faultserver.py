@@ -48,7 +48,6 @@ class FaultServer:
         self._steps = {name: scenario.steps for name, scenario in SCENARIOS.items()} | dict(answers or {})
         self._tls = tls
         self._asked: Counter[str] = Counter()  # requests by target, of those that play several
-        self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
 
@@ -63,10 +62,13 @@ class FaultServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.set()
         for server in self._servers:
             server.close()
-        await asyncio.gather(*self._tasks)
+        for task in self._tasks:
+            task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
     def url(self, name: str, host: str | None = None) -> str:
         """The URL that plays the scenario."""
@@ -99,14 +101,16 @@ class FaultServer:
                 case bytes():
                     writer.write(step)
                     await writer.drain()
+                    await asyncio.sleep(0)  # a client in the same loop may read it by itself
                 case Step.KEEP:
                     return True
                 case Step.NEXT:
                     await self._request(reader)
                 case Step.HANG:
-                    await self._hang(reader)
+                    await reader.read()
+                    self.gone.set()
                 case Step.DRIP:
-                    while not self._closing.is_set():
+                    while True:
                         writer.write(b"x")
                         await writer.drain()
                         await asyncio.sleep(_PAUSE)
@@ -117,17 +121,6 @@ class FaultServer:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     writer.transport.abort()
         return False
-
-    async def _hang(self, reader: asyncio.StreamReader) -> None:
-        """Until the server closes or the client goes."""
-        ends = [asyncio.ensure_future(self._closing.wait()), asyncio.ensure_future(reader.read())]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                end.cancel()
-        if not self._closing.is_set():
-            self.gone.set()
 
     async def _request(self, reader: asyncio.StreamReader) -> str:
         """The name of the scenario that is asked for, or the path where it is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
@@ -13,7 +14,7 @@ from canter.model import Fault, FaultKind, Limits, Request, Response
 from canter.transports.aiohttp import AiohttpTransport
 from tests import scenarios
 from tests.faultserver import FaultServer
-from tests.scenarios import SCENARIOS, TEXT
+from tests.scenarios import SCENARIOS, TEXT, Step, Steps
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 QUICK = Limits(timeout=0.3, connect_timeout=0.2, read_timeout=0.2, first_byte_timeout=0.1)
@@ -89,6 +90,33 @@ async def test_every_broken_answer_is_its_fault(
     assert server.requests == [name]
     assert transport.budget.held == 0
     await closed(server)
+
+
+def in_pieces(steps: Steps) -> Steps:
+    """The same bytes: 300 one by one, the others 500 at a time."""
+    pieces: list[bytes | Step] = []
+    for whole, run in itertools.groupby(steps, lambda step: step if isinstance(step, Step) else None):
+        if whole is not None:
+            pieces.append(whole)
+            continue
+        data = b"".join(step for step in run if isinstance(step, bytes))
+        pieces += [data[at : at + 1] for at in range(min(300, len(data)))]
+        pieces += [data[at : at + 500] for at in range(300, len(data), 500)]
+    return pieces
+
+
+SMALL = {**scenarios.WHOLE, **scenarios.NO_PAGES, **scenarios.CUT, **scenarios.GARBLED, **scenarios.CODED}
+
+
+@pytest.mark.parametrize("name", SMALL)
+async def test_no_end_depends_on_how_the_bytes_arrive(transport: AiohttpTransport, name: str) -> None:
+    """Byte by byte an answer is the same page or the same fault as in one piece."""
+    scenario = SMALL[name]
+    async with FaultServer(answers={"pieces": in_pieces(scenario.steps)}) as server:
+        answer = await asyncio.wait_for(get(transport, server.url("pieces")), 5)
+        assert (answer.status, getattr(answer, "kind", None)) == (scenario.status, scenario.kind), answer
+        if isinstance(answer, Response) and scenario.status == 200:
+            assert answer.body == scenario.body
 
 
 @pytest.mark.parametrize("name", scenarios.SLOW)
@@ -205,6 +233,17 @@ async def test_a_crowd_of_large_bodies_stays_within_the_budget() -> None:
         answers = await asyncio.gather(*(get(transport, url, Limits(max_body=4 * MIB)) for url in urls))
         assert [len(answer.body) for answer in answers if isinstance(answer, Response)] == [4 * MIB] * 64
     assert 4 * MIB <= transport.budget.peak <= 5 * MIB
+    assert transport.budget.held == 0
+    await transport.close()
+
+
+async def test_the_windows_of_codecs_are_part_of_the_budget() -> None:
+    """brotli's 16 MiB are held beside the body: of a crowd one at a time goes beyond a small budget."""
+    transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, body_budget=MIB)
+    async with FaultServer() as server:
+        answers = await asyncio.gather(*(get(transport, server.url(f"br/{n}")) for n in range(20)))
+    assert [answer.body for answer in answers if isinstance(answer, Response)] == [TEXT] * 20
+    assert 16 * MIB < transport.budget.peak < 17 * MIB + MIB
     assert transport.budget.held == 0
     await transport.close()
 

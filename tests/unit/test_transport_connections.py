@@ -39,6 +39,13 @@ async def get(transport: AiohttpTransport, url: str, limits: Limits = CALM) -> R
     return await transport.send(Request(url, {}, limits))
 
 
+async def closed(server: FaultServer) -> None:
+    """Wait until the client has closed every connection."""
+    async with asyncio.timeout(5):
+        while server.open:
+            await asyncio.sleep(0.001)
+
+
 # Coming about
 
 
@@ -69,6 +76,44 @@ async def test_no_connection_in_time(transport: AiohttpTransport) -> None:
         answer = await get(transport, f"http://127.0.0.1:{port}/", short)
         assert isinstance(answer, Fault)
         assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s (timeout)")
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        (Limits(tls_timeout=0.1), "0.1 s (tls_timeout)"),
+        (Limits(connect_timeout=0.1), "0.1 s (connect_timeout)"),
+        (Limits(connect_timeout=0.1, tls_timeout=5), "0.1 s (connect_timeout)"),
+        (Limits(timeout=0.1, tls_timeout=5), "0.1 s (timeout)"),
+    ],
+)
+async def test_no_handshake_in_time(
+    server: FaultServer, transport: AiohttpTransport, limits: Limits, limit: str
+) -> None:
+    """A server that never answers the TLS handshake is a connect fault that names the limit.
+
+    The socket is closed.
+    """
+    answer = await get(transport, f"https://127.0.0.1:{server.port}/", limits)
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.CONNECT
+    assert answer.message == f"connected, and no TLS handshake within {limit}"
+    await closed(server)
+
+
+async def test_the_handshakes_limit_ends_with_it(transport: AiohttpTransport) -> None:
+    """What comes after the handshake may take longer."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    transport.session.connector._ssl = trusting  # type: ignore[union-attr]
+    async with FaultServer(tls=context) as shop:
+        limits = Limits(timeout=1, tls_timeout=0.5, read_timeout=5)
+        answer = await get(transport, shop.url("hang"), limits)
+        assert isinstance(answer, Fault)
+        assert answer.message == "not whole within 1 s (timeout)"
 
 
 async def test_a_closed_port_refuses(transport: AiohttpTransport) -> None:
@@ -115,6 +160,38 @@ async def test_connections_are_kept(server: FaultServer, transport: AiohttpTrans
     for _ in range(10):
         assert isinstance(await get(transport, server.url("page")), Response)
     assert (server.connections, len(server.requests)) == (1, 10)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chunked", "bare_line_feeds", "early_hints", "same_length_twice", "no_content", "not_modified_unasked",
+     "missing"],
+)  # fmt: skip
+async def test_strange_answers_keep_their_connection(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """An answer whose end is known leaves the connection for the next request."""
+    for asked in (name, "page", name):
+        assert isinstance(await get(transport, server.url(asked)), Response)
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["longer_than_said", "longer_later", "two_answers", "no_content_with_body", "not_modified_with_body",
+     "upgraded", "told_to_go_while_idle"],
+)  # fmt: skip
+async def test_bytes_that_nobody_asked_for_end_the_connection(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """They are never read as the answer to the next request."""
+    first = await get(transport, server.url(name))
+    assert isinstance(first, Response)
+    await closed(server)
+    second = await get(transport, server.url(name))
+    assert isinstance(second, Response)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> None:
