@@ -1,6 +1,6 @@
 """50,000 host names: time, CPU, threads, sockets and memory of Canter's look-ups beside other ways.
 
-`python -m bench.dns [--names 50000] [--at-once 200] [--runs 3] [--slow 0.01]`
+`python -m bench.dns [--names 50000] [--at-once 200] [--runs 3] [--slow 0.01] [--only WAY]`
 
 Each way looks every name up once, `--at-once` askers at a time, in a process of its own, alternating;
 medians are printed. The name server is dnsmasq on loopback (Debian: dnsmasq-base), on a core of its
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=200)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--slow", type=float, default=0.01, help="share of names nobody answers for")
+    parser.add_argument("--only", choices=["canter", "threads", "aiodns"], help="one way")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
@@ -84,7 +85,7 @@ def _name_server(silent: int) -> subprocess.Popen[bytes]:
 
 def _compare(options: argparse.Namespace, folder: Path) -> None:
     ways = ["canter", "threads"] + (["aiodns"] if _has("aiodns") else [])
-    results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways if options.only in (None, way)}
     for _ in range(options.runs):
         for way in list(results):
             found = _run(way, options, folder)
@@ -98,7 +99,7 @@ def _compare(options: argparse.Namespace, folder: Path) -> None:
         print(
             f"{way:8} {middle['seconds']:6.1f} s, {middle['cpu_us']:4.0f} µs of CPU a name, "
             f"{middle['found']:,.0f} found, {middle['failed']:,.0f} failed, {middle['threads']:.0f} threads, "
-            f"{middle['files']:.0f} files, memory +{middle['memory_mb']:.0f} MB"
+            f"{middle['files']:.0f} files, memory {middle['memory_mb']:+.0f} MB"
         )
 
 

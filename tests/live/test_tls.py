@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import trustme
 
+from canter.crawler import Crawler
+from canter.errors import ConfigError
+from canter.sites import Site
 from tests.live.command import LOCAL, Command
 from tests.live.servers import toml
 from tests.tlsserver import TlsServer, tls_server
@@ -126,3 +129,12 @@ def test_a_file_that_cannot_be_used_stops_the_run_before_it_begins(
     assert len(lines) == 1
     assert says in lines[0]
     assert not command.store.exists()
+
+
+def test_the_library_refuses_such_a_file_when_it_is_made() -> None:
+    """Before a store is opened."""
+    with pytest.raises(ConfigError, match=r"^ca_file: none\.pem: cannot be read"):
+        Crawler(sites=[], ca_file="none.pem")
+    site = Site("s", hosts=["*"], fields=FIELDS, client_cert="none.pem")
+    with pytest.raises(ConfigError, match=r"^client_cert: none\.pem: cannot be read"):
+        Crawler(sites=[site])

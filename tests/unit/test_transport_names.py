@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -151,6 +152,17 @@ async def test_an_address_is_not_looked_up(names: NameServer) -> None:
     async with FaultServer() as shop, dialling(names, "127.0.0.0/8") as transport:
         assert isinstance(await get(transport, shop.url("plain")), Response)
     assert not names.asked
+
+
+async def test_closing_the_transport_ends_look_ups(names: NameServer) -> None:
+    """A page whose name is being looked up ends as a fault, and nothing is left open."""
+    async with dialling(names) as transport:
+        asking = asyncio.create_task(get(transport, "http://silent.test/"))
+        while not transport.resolver.names.asking("silent.test"):
+            await asyncio.sleep(0)
+    answer = await asking
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.DNS
 
 
 # Several addresses

@@ -98,6 +98,7 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close every connection; requests in flight end as faults."""
         await self.session.close()
+        await self.resolver.close()
 
     def carry(self, peer: ResponseHandler) -> bool:
         """Count a connection about to carry a request. Whether it has carried one before."""
