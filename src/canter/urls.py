@@ -16,7 +16,6 @@ MAX_URL = 16 * 1024  # characters; longer ones are refused before they are parse
 
 _PARTS = ("protocol", "username", "password", "href", "host")
 _SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]*):")
-_NO_PLACE = "not a URL: its host or port cannot be one"
 _NO_HOST = re.compile(r"[/\\\s]*(?:[?#]|\Z)")
 
 
@@ -46,7 +45,7 @@ def parse_url(text: str, base: str | None = None, *, drop_credentials: bool = Fa
         text = _scalar(text)
         url = ada_url.parse_url(ada_url.join_url(base, text) if base else text, attributes=_PARTS)
     except (ValueError, UnicodeError):
-        return BadUrl(_why(text) if base is None else _NO_PLACE)
+        return BadUrl(_why(text, relative=base is not None))
     if url["protocol"] not in ("http:", "https:"):
         return BadUrl(f"the scheme {url['protocol'][:100]} is not http: or https:")
     href = url["href"]
@@ -73,14 +72,14 @@ def _too_long(length: int) -> BadUrl:
     return BadUrl(f"the URL is {length:,} characters long; the most is {MAX_URL:,}")
 
 
-def _why(text: str) -> str:
+def _why(text: str, *, relative: bool) -> str:
     """What a text that is not a URL lacks."""
     scheme = _SCHEME.match(text)
-    if scheme is None:
+    if scheme is None and not relative:
         return "not a URL: it does not begin with https:// or http://"
-    if _NO_HOST.match(text, scheme.end()):
+    if scheme and _NO_HOST.match(text, scheme.end()):
         return "not a URL: it names no host"
-    return _NO_PLACE
+    return "not a URL: its host or port cannot be one"
 
 
 def url_key(href: str) -> int:

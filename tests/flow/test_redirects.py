@@ -114,6 +114,14 @@ def test_two_locations_are_malformed(tmp_path: Path) -> None:
     assert crawl.records["http://a.example/p1"].outcome == "ok"
 
 
+def test_spellings_of_one_url_are_one_page(tmp_path: Path) -> None:
+    """What a browser takes for the same URL is asked for once and has one record."""
+    lines = [URL, "HTTP://A.example:80/p0#top", "http://a.example/x/../p0", "\thttp:\\\\a.example\\p0\n"]
+    crawl = House(tmp_path).crawl(lines)
+    assert [record.url for record in crawl.rows] == [URL]
+    assert len(crawl.pages()) == 1
+
+
 # ---- what goes along
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from canter.model import ErrorType, Outcome, Response, Verdict
@@ -148,3 +150,22 @@ def test_ten_hops_are_followed_and_no_more() -> None:
     hops = [f"https://shop.example/{n}" for n in range(MAX_HOPS)]
     assert goes_to("/last", *hops[:-1]) == "https://shop.example/last"
     assert fails("/last", *hops) == "over 10 redirects"
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=40), st.sampled_from([START, "/c", "//", "\udce9", "http:"])), max_size=3
+    ),
+    st.lists(st.sampled_from([START, "https://shop.example/c"]), max_size=11),
+    st.booleans(),
+)
+def test_any_location_leads_on_or_is_malformed(locations: list[str], hops: list[str], revisit: bool) -> None:
+    """Whatever a server writes: the next URL, with no loop in sight, or one short verdict."""
+    headers = CIMultiDict([("Location", text) for text in locations])
+    found = follow(START, Response(START, 302, headers, b"", 0.0, 0.0), hops, revisit=revisit)
+    if isinstance(found, Redirect):
+        assert [START, *hops].count(found.url.href) <= revisit
+        assert len(hops) < MAX_HOPS
+    else:
+        assert isinstance(found, Verdict)
+        assert len(found.message or "") < 500
