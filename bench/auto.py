@@ -5,8 +5,8 @@ scrapinghub/product-extraction-benchmark: a value is right where it equals any o
 decimals); a wrong one is both a false positive and, where there is a label, a false negative. brand and name
 are not part of that benchmark and compared without case. Shops are parted in two halves by the hash of their
 names; the rules were written with the pages of one, `dev`, in sight. `--without-structured` takes JSON-LD,
-microdata, RDFa and OpenGraph out of the pages first: what is read then is what their scripts and visible texts
-tell.
+microdata, RDFa and OpenGraph out of the pages first: what is read then is what their scripts and visible
+texts tell.
 """
 
 from __future__ import annotations
@@ -112,7 +112,18 @@ def _words(text: str) -> str:
 
 _STRUCTURED = 'script[type="application/ld+json" i], meta[property], meta[itemprop], meta[name^="twitter:" i]'
 _ATTRIBUTES = frozenset(
-    "itemscope itemprop itemtype itemid itemref typeof property vocab resource prefix about".split()
+    (
+        "itemscope",
+        "itemprop",
+        "itemtype",
+        "itemid",
+        "itemref",
+        "typeof",
+        "property",
+        "vocab",
+        "resource",
+        "about",
+    )
 )
 
 
@@ -151,9 +162,7 @@ def evaluate(
     return totals
 
 
-def cost(
-    pages: Sequence[Case], rounds: int = 7, *, without_structured: bool = False
-) -> tuple[float, float]:
+def cost(pages: Sequence[Case], rounds: int = 7, *, without_structured: bool = False) -> tuple[float, float]:
     """ms a page beyond the parse, on average and for the slowest, the best of rounds."""
     extractor = Extractor(AUTO)
     times = []
@@ -184,9 +193,7 @@ def main() -> None:
         ("both", everything),
     ):
         if options.half in (half, "both"):
-            scores = evaluate(
-                chosen, errors=options.errors and half != "both", without_structured=stripped
-            )
+            scores = evaluate(chosen, errors=options.errors and half != "both", without_structured=stripped)
             mean, slowest = cost(chosen, without_structured=stripped)
             row = ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items())
             print(f"{half}: {len(chosen)} pages of {len({case.site for case in chosen})} shops: F1 {row};"

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
+from functools import cached_property
 
+from canter.extraction.auto.embedded import FIELDS, Embedded
 from canter.extraction.auto.evidence import DOUBT, THRESHOLD, Evidence, settle
+from canter.extraction.auto.forms import form_things, stray_things
 from canter.extraction.auto.kind import no_product
 from canter.extraction.auto.labelled import Labelled, financial
+from canter.extraction.auto.objects import thing
 from canter.extraction.auto.place import place_of
 from canter.extraction.auto.prices import price_evidence, shown_prices
+from canter.extraction.auto.state import stated
 from canter.extraction.auto.stock import shown_stock
 from canter.extraction.auto.told import amount, told
 from canter.extraction.auto.view import View
@@ -31,6 +36,8 @@ _META = {
     "description": {"og:description": 0.6, "description": 0.55},
     "image": {"og:image": 0.6, "twitter:image": 0.55},
 }
+_SETTLED = 0.75  # what is so sure needs no search in the scripts
+_SCRIPTS = "script:not([src]):not([type*=ld i])"
 _NO_DOUBT = frozenset({"name", "description", "image"})  # a page may say these in several ways
 
 
@@ -72,14 +79,18 @@ class _Judge:
         self._view = View(tree, list(self._names()))
         self._prices = shown_prices(self._view, self._hints._replace(currency=None))
         self._labelled = Labelled(self._view)
-        told_of = next(reading.structured.products, None) is not None
-        self._sold = told_of or self._view.buy_index is not None
+        self._told_of = next(reading.structured.products, None) is not None
+        self._sold = self._told_of or self._view.buy_index is not None
         self.evidence: dict[str, Evidence] = {}
         self.kind = no_product(reading.structured, self._view, self._prices, tree)
         if self.kind:
             return
         for name, field in AUTO.fields.items():
-            best = settle(self._found(name, field.type), _same, 0 if name in _NO_DOUBT else DOUBT)
+            doubt = 0 if name in _NO_DOUBT else DOUBT
+            found = list(self._found(name, field.type))
+            best = settle(found, _same, doubt)
+            if name in FIELDS and (best is None or best.confidence < _SETTLED):
+                best = settle([*found, *self._embedded.evidence(name)], _same, doubt)
             if best is not None:
                 self.evidence[name] = best
 
@@ -90,10 +101,24 @@ class _Judge:
         yield from (collapse(text) for text in self._meta.get("og:title", []))
         yield collapse(self._reading.page.tree.first("title") or "")
 
+    @cached_property
+    def _embedded(self) -> Embedded:
+        """What scripts, forms and stray microdata say; looked for only where the rest is not sure."""
+        tree, url = self._reading.page.tree, self._reading.page.url
+        names = [self._view.title or "", *self._names()]
+        codes = self._labelled.texts("sku")[:2]
+        scripts = [text or "" for text in tree.all(_SCRIPTS)]
+        things = [(thing(each.object), each.where) for each in stated(scripts, names, codes)]
+        things += form_things(self._view)
+        if not self._told_of:
+            things += stray_things(tree)
+        return Embedded(things, url, self._prices)
+
     def _found(self, name: str, kind: str) -> Iterator[Evidence]:
         yield from told(self._reading.structured, name, kind, self._hints)
         if name == "price":
-            yield from price_evidence(self._prices, self._sold)
+            sold = self._sold or (bool(self._prices) and self._embedded.sells)
+            yield from price_evidence(self._prices, sold)
         elif name == "availability":
             if self._sold or "price" in self.evidence:
                 yield from shown_stock(self._view)

@@ -38,6 +38,10 @@ class Labelled:
                 text = next((each for each in pieces[index + 1 : index + 3] if each.strip(_EDGE)), "")
             self._found.setdefault(field, []).append(text.strip(_EDGE + "\u200e"))
 
+    def texts(self, name: str) -> list[str]:
+        """What stands beside a field's labels."""
+        return [text for text in self._found.get(name, ()) if text]
+
     def evidence(self, name: str) -> Iterator[Evidence]:
         """The first usable value beside one of a field's labels."""
         for text in self._found.get(name, ()):
