@@ -28,8 +28,8 @@ _KEYS = {
     "discountprice offerprice actualprice displayprice nowprice pricenow promoprice current final now sale",
     "currency": "currency currencycode pricecurrency currencyiso currencyisocode isocurrency",
     "availability": "availability availabilitystatus availabilitystate stockstatus stockstate "
-    "inventorystatus available isavailable instock isinstock availableforsale purchasable ispurchasable issoldout soldout "
-    "outofstock isoutofstock",
+    "inventorystatus available isavailable instock isinstock availableforsale purchasable ispurchasable "
+    "issoldout soldout outofstock isoutofstock",
 }
 _FIELD = {key: field for field, keys in _KEYS.items() for key in keys.split()}
 _DENIALS = frozenset({"issoldout", "soldout", "outofstock", "isoutofstock"})
@@ -100,7 +100,7 @@ def thing(found: Mapping[str, Any], *, deep: bool = True) -> Thing:
 
 
 def _values(found: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Fields, keys and values of an object, and of those in it that speak of the same; the outermost first."""
+    """Fields, keys and values of an object and of those in it that speak of the same, outermost first."""
     queue: list[tuple[Mapping[str, Any], int, bool]] = [(found, 0, False)]
     left = MAX_VALUES
     seen: set[tuple[str, int]] = set()

@@ -17,6 +17,7 @@ from canter.extraction.auto.told import amount, is_price
 from canter.extraction.auto.view import View, around, brief
 from canter.extraction.html import Element, Text
 from canter.extraction.values import Hints, collapse, convert
+from canter.model import Value
 
 MAX_PRICES = 150  # of a page
 _FAR = 48  # texts from the title or the buy button
@@ -38,12 +39,15 @@ _RANGE_AFTER = re.compile(rf"\s*(?:-|–|—|to|bis|à|hasta)\s*(?:{_SIGN})?\s*\
 _RANGE_BEFORE = re.compile(r"(?:\d|[€£$])\s*(?:-|–|—|to|bis|à|hasta)\s*$")
 _CENTS = re.compile(r"(?<=\d)\n(?=\d\d(?!\d))")
 _POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\d)|(?<=[.,])\n(?=\d)")
+_PARTED_CENTS = re.compile(r"\n?[.,]?\n?\d\d(?=\n)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _CENT_MARK = re.compile("cent|decimal|fraction|minor|sup|kop", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _MAX_OWN = 40  # characters of an element that holds a price and nothing else
 _STRUCK_TAGS = frozenset({"del", "s", "strike"})
 _OTHER_TAGS = frozenset({"nav", "footer", "aside"})
+_CHOICES = frozenset({"li", "option", "select"})
+_AMOUNTS = ("content", "data-price", "data-price-amount", "data-product-price", "data-amount", "data-value")
 
 
 class Shown(NamedTuple):
@@ -80,11 +84,16 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
         if number and "\n" in before:  # what stands on the line of the price before is said of that one
             before = before.partition("\n")[2] if before_end >= match.start() - 40 else before
         before = _DIGIT.split(before)[-1]
-        after = view.folded[match.end() : min(after_end, match.end() + 30)]
+        end = _end(view, match)
+        after = view.folded[end : min(after_end, end + 30)]
         near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
         repeated = seen[signature] >= _ALIKE
-        score = near + _in_words(before, after) + _in_place(whole) - (3 if repeated else 0)
-        found.append(Shown(money, score, _opens(view, before, match), repeated, _is_marked(whole)))
+        score = (
+            near + _in_words(before, after) + _in_place(view, whole, money) - (_REPEATED if repeated else 0)
+        )
+        found.append(
+            Shown(money, score, _opens(view, before, match.start(), end), repeated, _is_marked(whole))
+        )
     return sorted(found, key=lambda each: -each.score)
 
 
@@ -122,15 +131,16 @@ def price_evidence(found: list[Shown], sold: bool) -> list[Evidence]:
     best = found[0]
     sure = min(0.8, 0.5 + 0.06 * (best.score - _ENOUGH))
     other = next((each for each in found if amount(each.money) != amount(best.money)), None)
-    if other is not None and best.score - other.score < 1:
-        sure -= 0.2
+    gap = 9.0 if other is None else best.score - other.score
+    sure -= 0.2 * max(0.0, 1 - gap)
     evidence = [Evidence(best.money, "page: near the title", sure)]
     if other is not None and other.score >= _ENOUGH and not other.open:
-        evidence.append(Evidence(other.money, "page: near the title", min(sure, 0.3)))
+        evidence.append(Evidence(other.money, "page: near the title", min(sure, 0.3 if gap < 1 else 0.15)))
     return evidence
 
 
 _ENOUGH = 2.0
+_REPEATED = 4.0  # what being one of a list takes away: more than a price's marks give
 
 
 def _signature(view: View, match: re.Match[str]) -> tuple[str, ...]:
@@ -167,9 +177,15 @@ def _text(whole: Element | None, match: re.Match[str]) -> str:
     return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", text)))
 
 
-def _opens(view: View, before: str, match: re.Match[str]) -> bool:
-    tail = view.folded[match.end() : match.end() + 12]
-    lead = view.folded[max(0, match.start() - 12) : match.start()]
+def _end(view: View, match: re.Match[str]) -> int:
+    """Where a price ends, its cents in an element of their own included."""
+    cents = _PARTED_CENTS.match(view.text, match.end())
+    return cents.end() if cents else match.end()
+
+
+def _opens(view: View, before: str, start: int, end: int) -> bool:
+    tail = view.folded[end : end + 12]
+    lead = view.folded[max(0, start - 12) : start]
     return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
 
 
@@ -191,6 +207,10 @@ def _in_words(before: str, after: str) -> float:
         score -= 4
     if words.SHIPPING.search(close):
         score -= 3
+    if words.TOTAL.search(close) or words.TOTAL.match(after.lstrip()):
+        score -= 2
+    if words.NOW.search(close):
+        score += 0.7
     if words.BY_MONTH.search(close[-10:]) or words.PER_MONTH.match(after):
         score -= 4
     if words.PER_UNIT.match(after) or close.rstrip().endswith(("(", "=")):
@@ -198,33 +218,50 @@ def _in_words(before: str, after: str) -> float:
     return score
 
 
-def _in_place(whole: Element | None) -> float:
-    """What the elements around a price say, by their tags, classes and ids."""
+def _in_place(view: View, whole: Element | None, money: Value) -> float:
+    """What the elements around a price say, by their tags, classes, ids and data."""
     if whole is None:
         return -2.5  # within a sentence
     score = 0.0
-    chain = [whole, *around(whole)]
-    marks = [_marks(each) for each in chain]
-    near = " ".join(marks[:3])
-    if any(each.tag in _STRUCK_TAGS for each in chain[:4]) or words.STRUCK.search(near):
+    close = [whole, *around(whole, 5)]
+    apart = [whole, *view.apart(whole)]
+    near = " ".join(_marks(each) for each in close[:3])
+    marks = [_marks(each) for each in apart]
+    if any(each.tag in _STRUCK_TAGS for each in close[:4]) or words.STRUCK.search(near):
         score -= 4
     if words.PRICE.search(near):
-        score += 1
+        score += 1.5
     if words.CURRENT.search(near):
         score += 0.7
-    if any(each.attr("itemprop") == "price" for each in chain[:3]):
+    if any(_is_priced(each, money) for each in close[:3]):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in chain) or any(words.OTHERS.search(each) for each in marks[1:]):
+    if any(each.tag in _OTHER_TAGS for each in apart) or any(words.OTHERS.search(each) for each in marks[1:]):
         score -= 3.5
     elif any(words.PERHAPS_OTHERS.search(each) for each in marks[1:7]):
         score -= 1
-    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[:6]):
+    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in close):
         score -= 2.5
-    if any(each.tag in ("li", "option", "select") for each in chain[:3]):
+    if any(each.tag in _CHOICES for each in close[:3]):
         score -= 0.5
-    if words.HIDDEN.search(near) or any(each.attr("hidden") is not None for each in chain[:4]):
+    if any(each.attr("hidden") is not None for each in close[:4]) or _is_hidden(near):
         score -= 1
     return score
+
+
+def _is_priced(element: Element, money: Value) -> bool:
+    """Whether an element's data say that it holds a price: by name, or by the same amount in them."""
+    if element.attr("itemprop") == "price":
+        return True
+    for name in _AMOUNTS:
+        value = element.attr(name)
+        if isinstance(value, str) and amount({"amount": value.strip()}) == amount(money):
+            return True
+    return False
+
+
+def _is_hidden(marks: str) -> bool:
+    """Whether classes hide an element from everybody, not from those alone who see."""
+    return bool(words.HIDDEN.search(marks)) and not words.FOR_READERS.search(marks)
 
 
 def several_alike(found: list[Shown]) -> bool:

@@ -28,7 +28,7 @@ def shown_stock(view: View) -> Iterator[Evidence]:
         if len(piece) > _MAX_TEXT or distance is None or distance > _FAR or piece.endswith("?"):
             continue
         value = read_availability(piece)
-        if value is None or value in told or _elsewhere(view.nodes[index]):
+        if value is None or value in told or _elsewhere(view, view.nodes[index]):
             continue
         told.add(value)
         marked = any(words.STOCK.search(_marks(each)) for each in around(view.nodes[index], 3))
@@ -46,9 +46,9 @@ def _marks(element: Element) -> str:
     return words.camel(f"{element.attr('class') or ''} {element.attr('id') or ''}")
 
 
-def _elsewhere(node: Text) -> bool:
+def _elsewhere(view: View, node: Text) -> bool:
     """Whether a text is of a choice, of another product or of a menu."""
-    for element in around(node):
+    for element in view.apart(node):
         if element.tag in ("label", "select", "nav", "footer", "header") or words.OTHERS.search(
             _marks(element)
         ):

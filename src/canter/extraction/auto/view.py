@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from canter.extraction.auto.words import BUY
 from canter.extraction.html import Element, Text, Tree
 from canter.extraction.values import collapse
 
 MAX_LEVELS = 12  # elements around a text that are looked at
+_ALL_LEVELS = 80  # elements around the title
 MAX_BEFORE, MAX_AFTER = 1_000, 5_000  # nodes around the title that are looked at
 _BEFORE, _AFTER = 2_000, 8_000  # characters around the title in which a page sells its product
 _MAX_NODES = 60  # nodes in an element that is looked at as a whole
@@ -52,6 +53,14 @@ class View:
         start = self._starts[self.title_index] if self.title_index is not None and self.pieces else 0
         self.window = (max(0, start - _BEFORE), start + _AFTER)
         self.buy_index = self._find_buy()
+        held = self.title_index is not None and self.pieces
+        self._common = (
+            frozenset(around(self.nodes[self.title_index or 0], _ALL_LEVELS)) if held else frozenset()
+        )
+
+    def apart(self, node: Text | Element) -> Iterator[Element]:
+        """The elements around a text up to the first that holds the title too."""
+        return takewhile(lambda each: each not in self._common, around(node))
 
     def index_at(self, offset: int) -> int:
         """Which text stands at an offset of `text`."""

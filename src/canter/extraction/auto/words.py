@@ -75,8 +75,9 @@ OTHERS = _tokens(
     "bundles?|you may|ymal|compl\\w*|others"
 )
 PERHAPS_OTHERS = _tokens(
-    "carousel|slider|swiper|teaser|tile|tiles|grid|banner|promo\\w*|header|aside|cart|basket"
+    "carousel|slider|swiper|teaser|tile|tiles|grid|banner|promo\\w*|header|aside|cart|basket|sellers?|merchants?"
 )
+FOR_READERS = _tokens("visually hidden|sr only|screen reader\\w*|a11y|assistive\\w*|offscreen")
 STOCK = _tokens("stock|avail|availability|verfug\\w*|lager|dispo\\w*|inventory|delivery|lieferbar\\w*")
 HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
 
@@ -85,6 +86,14 @@ WAS = _tokens(
     r"was|rrp|msrp|list|instead of|reg(?:ular)?\.?|originally|compare at|before|retail|statt|uvp|vorher|"
     r"bisher|ehemals|au lieu de|avant|prix conseillé|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|"
     r"estimate\w*|est"
+)
+NOW = _tokens(
+    r"now|now only|current price|our price|sale price|your price|today|price|jetzt|nur|aktueller preis|preis|"
+    r"prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço"
+)
+TOTAL = _tokens(
+    r"total|subtotal|in total|starting (?:price|bid)|start price|maximum bid|reserve|deposit|gesamt|"
+    r"zwischensumme|summe|anzahlung|acompte|totale|razem|suma|caparra"
 )
 SAVE = _tokens(
     r"save|saving|savings|you save|off|discount|sparen|ersparnis|rabatt|économisez|remise|ahorra|ahorro|"
