@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from canter.extraction.auto import words
@@ -16,20 +16,22 @@ from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.told import amount, is_price
 from canter.extraction.auto.view import View, around, brief
 from canter.extraction.html import Element, Text
+from canter.extraction.money import read_currency
 from canter.extraction.values import Hints, collapse, convert
 from canter.model import Value
 
 MAX_PRICES = 150  # of a page
 _FAR = 48  # texts from the title or the buy button
 _ALIKE = 3
-_CHARS = r"(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]"
+_CHARS = r"(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴円元원]"
 _SHORT = ("zł", "Kč", "Ft", "lei", "kr", "SFr", "Fr")
 _CODES = (
     "CHF", "EUR", "USD", "GBP", "PLN", "SEK", "NOK", "DKK", "CAD", "AUD", "NZD", "CZK", "HUF", "RON", "JPY",
     "INR", "TWD", "CLP", "MXN", "BRL", "RM", "Rp",
 )  # fmt: skip
 _SIGN = rf"(?:{_CHARS}|(?<![^\W\d_])(?:{'|'.join(_SHORT)})(?!\w)\.?|\b(?:{'|'.join(_CODES)})\b)"
-_CHAR = re.compile("[$€£¥₹₽₺₪₩฿₫₱₴]")
+_CHAR = re.compile("[$€£¥₹₽₺₪₩฿₫₱₴円元원]")
+_DOLLAR_OF = re.compile(r"\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?\Z")
 _WORD = re.compile("|".join((*_SHORT, *_CODES)))
 _DIGIT = re.compile(r"\d")
 _SIGN_FIRST = re.compile(rf"{_SIGN}\s{{0,3}}\d[\d.,'’]{{0,14}}")
@@ -38,11 +40,13 @@ _HAS_SIGN = re.compile(_SIGN)
 _RANGE_AFTER = re.compile(rf"\s*(?:-|–|—|to|bis|à|hasta)\s*(?:{_SIGN})?\s*\d")
 _RANGE_BEFORE = re.compile(r"(?:\d|[€£$])\s*(?:-|–|—|to|bis|à|hasta)\s*$")
 _CENTS = re.compile(r"(?<=\d)\n(?=\d\d(?!\d))")
-_POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\d)|(?<=[.,])\n(?=\d)")
+_POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\n?\d)|(?<=[.,])\n(?=\d)|(?<=\d)\n(?=€\d\d(?!\d))")
 _PARTED_CENTS = re.compile(r"\n?[.,]?\n?\d\d(?=\n)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _CENT_MARK = re.compile("cent|decimal|fraction|minor|sup|kop", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
+_CLOSE = 24  # characters before a price that speak of it
+_MAX_LINE = 80  # characters of an element that holds a price and what is said of it
 _MAX_OWN = 40  # characters of an element that holds a price and nothing else
 _STRUCK_TAGS = frozenset({"del", "s", "strike"})
 _OTHER_TAGS = frozenset({"nav", "footer", "aside"})
@@ -68,33 +72,67 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
     matches = _matches(view)
     places = [_signature(view, match) for match in matches]
     seen = Counter(places)
-    found = []
+    found: list[tuple[Shown, bool, bool]] = []
+    before, struck, was = "", False, False
     for number, (match, signature) in enumerate(zip(matches, places, strict=True)):
         index = view.index_at(match.start())
+        last = matches[number - 1] if number else None
+        # A price that is written twice, once for screen readers, is said to be what the first is.
+        if last is None or view.text[last.end() : match.start()].strip() or not _twice(last, match):
+            before, was = _words_before(view, last, match), struck
         distance = view.distance(index)
         if distance is not None and distance > _FAR:
             continue
         whole = _whole(view.nodes[index])
-        money = convert("money", _text(whole, match), hints)
-        if not isinstance(money, dict) or not is_price(money):
+        money = _money(whole, match, hints)
+        if money is None:
             continue
-        before_end = matches[number - 1].end() if number else 0
-        after_end = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
-        before = view.folded[max(before_end, match.start() - 40) : match.start()]
-        if number and "\n" in before:  # what stands on the line of the price before is said of that one
-            before = before.partition("\n")[2] if before_end >= match.start() - 40 else before
-        before = _DIGIT.split(before)[-1]
+        usual = words.USUAL.search(before[-_CLOSE:]) is not None
+        struck = usual or words.WAS.search(before[-_CLOSE:]) is not None or _is_struck(whole)
         end = _end(view, match)
-        after = view.folded[end : min(after_end, end + 30)]
-        near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
+        stop = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
+        score = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
+        score += _in_words(before, view.folded[end : min(stop, end + 30)])
+        score += _in_place(view, view.nodes[index], whole, money) - (4 if struck else 0)
         repeated = seen[signature] >= _ALIKE
-        score = (
-            near + _in_words(before, after) + _in_place(view, whole, money) - (_REPEATED if repeated else 0)
-        )
-        found.append(
-            Shown(money, score, _opens(view, before, match.start(), end), repeated, _is_marked(whole))
-        )
-    return sorted(found, key=lambda each: -each.score)
+        opens = _opens(view, before, match.start(), end, was)
+        score -= _REPEATED if repeated else 0
+        found.append((Shown(money, score, opens, repeated, _is_marked(whole)), struck, usual))
+    reduced = any(each.score >= _ENOUGH and not old for each, old, _ in found)
+    prices = [
+        each._replace(score=each.score + (4 if usual and not reduced else 0)) for each, _, usual in found
+    ]
+    return sorted(prices, key=lambda each: -each.score)
+
+
+def _twice(one: re.Match[str], other: re.Match[str]) -> bool:
+    return "".join(_DIGIT.findall(one[0])) == "".join(_DIGIT.findall(other[0]))
+
+
+def _words_before(view: View, last: re.Match[str] | None, match: re.Match[str]) -> str:
+    """What stands before a price, and after the one before it: that one's own line is said of that one."""
+    start = max(last.end() if last else 0, match.start() - 40)
+    before = view.folded[start : match.start()]
+    if last is not None and start == last.end() and "\n" in before:
+        before = before.partition("\n")[2]
+    return _DIGIT.split(before)[-1]
+
+
+def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[str, str | None] | None:
+    """The price in its element, or in its text alone; its sign may stand outside of its element."""
+    money = convert("money", _text(whole, match), hints)
+    if not isinstance(money, dict) or not is_price(money):
+        return None
+    if money["currency"] is None:
+        money["currency"] = read_currency(match[0], hints.currency, hints.locale)
+    return money
+
+
+def _is_struck(whole: Element | None) -> bool:
+    """Whether a price is crossed out by the tags or classes of the elements that hold no other price."""
+    chain = [] if whole is None else [whole, *around(whole, 4)]
+    own = takewhile(lambda each: len(_HAS_SIGN.findall(brief(each, _MAX_LINE) or "$$")) < 2, chain)
+    return any(each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each)) for each in own)
 
 
 def _matches(view: View) -> list[re.Match[str]]:
@@ -110,7 +148,8 @@ def _matches(view: View) -> list[re.Match[str]]:
     )
     signs = (_HAS_SIGN if spelt else _CHAR).finditer(text, start, end)
     for sign in islice(signs, MAX_PRICES):
-        after = _SIGN_FIRST.match(text, sign.start())
+        country = _DOLLAR_OF.search(text, max(0, sign.start() - 3), sign.start()) if sign[0] == "$" else None
+        after = _SIGN_FIRST.match(text, country.start() if country else sign.start())
         before = _SIGN_LAST.search(text, max(0, sign.start() - 20), sign.end())
         first += [after] if after else []
         last += [before] if before else []
@@ -156,7 +195,7 @@ def _whole(node: Text) -> Element | None:
         text = brief(element, _MAX_OWN)
         if text is None or len(_HAS_SIGN.findall(text)) > 1:
             break
-        more = len(_NUMBER.findall(text))
+        more = len(_NUMBER.findall(_POINT_BY_NODES.sub("", text)))
         if whole is not None and _LETTERS.search(_HAS_SIGN.sub("", text)):
             break
         if numbers and more > numbers and not _has_cents(element):
@@ -183,9 +222,10 @@ def _end(view: View, match: re.Match[str]) -> int:
     return cents.end() if cents else match.end()
 
 
-def _opens(view: View, before: str, start: int, end: int) -> bool:
+def _opens(view: View, before: str, start: int, end: int, was: bool) -> bool:
+    """Whether a price is one end of a range; `was`: the one before it is an old price, and no such end."""
     tail = view.folded[end : end + 12]
-    lead = view.folded[max(0, start - 12) : start]
+    lead = "" if was else view.folded[max(0, start - 12) : start]
     return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
 
 
@@ -200,9 +240,7 @@ def _marks(element: Element) -> str:
 
 def _in_words(before: str, after: str) -> float:
     score = 0.0
-    close = before[-24:]
-    if words.WAS.search(close):
-        score -= 3
+    close = before[-_CLOSE:]
     if words.SAVE.search(close) or words.OFF.match(after.lstrip()):
         score -= 4
     if words.SHIPPING.search(close):
@@ -218,20 +256,18 @@ def _in_words(before: str, after: str) -> float:
     return score
 
 
-def _in_place(view: View, whole: Element | None, money: Value) -> float:
+def _in_place(view: View, node: Text, whole: Element | None, money: Value) -> float:
     """What the elements around a price say, by their tags, classes, ids and data."""
     if whole is None:
-        return -2.5  # within a sentence
+        return -1.2 if len(node.data) <= _MAX_OWN else -2.5  # in a phrase, or within a sentence
     score = 0.0
     close = [whole, *around(whole, 5)]
     apart = [whole, *view.apart(whole)]
     near = " ".join(_marks(each) for each in close[:3])
     marks = [_marks(each) for each in apart]
-    if any(each.tag in _STRUCK_TAGS for each in close[:4]) or words.STRUCK.search(near):
-        score -= 4
     if words.PRICE.search(near):
         score += 1.5
-    if words.CURRENT.search(near):
+    if words.CURRENT.search(near) and not words.STRUCK.search(near):
         score += 0.7
     if any(_is_priced(each, money) for each in close[:3]):
         score += 1.5

@@ -13,6 +13,10 @@ BUY = (
     "place bid", "bid now", "in den warenkorb", "in den einkaufswagen", "jetzt kaufen", "ajouter au panier",
     "acheter", "añadir al carrito", "añadir a la cesta", "agregar al carro", "comprar",
     "aggiungi al carrello", "acquista", "do koszyka", "kup teraz", "adicionar ao carrinho",
+    "in winkelwagen", "in winkelmand", "in mijn winkelwagen", "varukorg", "læg i kurv", "tilføj til kurv",
+    "handlekurv", "ostoskoriin", "do košíku", "do košíka", "kosárba", "adaugă în coș", "adauga in cos",
+    "sepete ekle", "в корзину", "купить", "カートに入れる", "カートに追加", "加入购物车", "加入購物車",
+    "장바구니", "στο καλάθι",
 )  # fmt: skip
 NOTIFY = (
     "notify me", "email me when", "back in stock", "benachrichtigen", "prévenez-moi", "m'avertir", "avísame",
@@ -63,7 +67,7 @@ def _tokens(words: str) -> re.Pattern[str]:
 
 
 # Of classes and ids, in lower case, "priceOld" as "price old".
-PRICE = re.compile("price|preis|prix|precio|prezzo|cena|amount")
+PRICE = re.compile(r"price|preis|prix|precio|prezzo|cena|amount|prijs|\bpris\b|preco|fiyat|hinta|cijena")
 CURRENT = _tokens("current|final|sale|sales|special|now|actual|selling|our|main|big|primary|aktuell|actuel")
 STRUCK = _tokens(
     "old|was|list|strike\\w*|struck|crossed|cross|rrp|srp|msrp|uvp|before|orig|original|compare\\w*|"
@@ -83,13 +87,16 @@ HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
 
 # Of texts, just before or just after a price.
 WAS = _tokens(
-    r"was|rrp|msrp|list|instead of|reg(?:ular)?\.?|originally|compare at|before|retail|statt|uvp|vorher|"
-    r"bisher|ehemals|au lieu de|avant|prix conseillé|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|"
-    r"estimate\w*|est"
+    r"was|rrp|msrp|list|reduced from|instead of|originally|original\w*|compare at|before|retail|"
+    r"estimate[ds]?|est\.|statt|uvp|vorher|bisher|ehemals|war|ursprünglich\w*|au lieu de|avant|"
+    r"prix conseillé|initial|était|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|pierwotna|de:|"
+    r"van:|von:|oorspronkelijk\w*|adviesprijs|tidligere|ordinarie|førpris|antigo"
 )
+# The price before a reduction, or the only one where nothing is reduced.
+USUAL = _tokens(r"regular|reg\.?|normal\w*|usual|habituel|habitual|listino|ordinaire|catalogue")
 NOW = _tokens(
     r"now|now only|current price|our price|sale price|your price|today|price|jetzt|nur|aktueller preis|preis|"
-    r"prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço"
+    r"prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço|por:|nu|voor|nyní|seulement|solo"
 )
 TOTAL = _tokens(
     r"total|subtotal|in total|starting (?:price|bid)|start price|maximum bid|reserve|deposit|gesamt|"
