@@ -9,7 +9,7 @@ import re
 from collections.abc import Hashable, Iterator
 from functools import cached_property
 
-from canter.extraction.auto.embedded import FIELDS, Embedded
+from canter.extraction.auto.embedded import FIELDS, Embedded, addressed
 from canter.extraction.auto.evidence import DOUBT, THRESHOLD, Evidence, settle
 from canter.extraction.auto.forms import form_things, stray_things
 from canter.extraction.auto.kind import no_product
@@ -18,7 +18,7 @@ from canter.extraction.auto.objects import thing
 from canter.extraction.auto.place import place_of
 from canter.extraction.auto.prices import price_evidence, shown_prices
 from canter.extraction.auto.state import stated
-from canter.extraction.auto.stock import shown_stock
+from canter.extraction.auto.stock import has_buy_button, shown_stock
 from canter.extraction.auto.told import amount, told
 from canter.extraction.auto.view import View
 from canter.extraction.auto.words import LABELS
@@ -80,7 +80,8 @@ class _Judge:
         self._prices = shown_prices(self._view, self._hints._replace(currency=None))
         self._labelled = Labelled(self._view)
         self._told_of = next(reading.structured.products, None) is not None
-        self._sold = self._told_of or self._view.buy_index is not None
+        self._button = self._view.buy_index is not None or has_buy_button(tree)
+        self._sold = self._told_of or self._button
         self.evidence: dict[str, Evidence] = {}
         self.kind = no_product(reading.structured, self._view, self._prices, tree)
         if self.kind:
@@ -90,7 +91,9 @@ class _Judge:
             found = list(self._found(name, field.type))
             best = settle(found, _same, doubt)
             if name in FIELDS and (best is None or best.confidence < _SETTLED):
-                best = settle([*found, *self._embedded.evidence(name)], _same, doubt)
+                found += self._embedded.evidence(name)
+                found += addressed(found, reading.page.url) if name == "sku" else ()
+                best = settle(found, _same, doubt)
             if best is not None:
                 self.evidence[name] = best
 
@@ -120,14 +123,18 @@ class _Judge:
             sold = self._sold or (bool(self._prices) and self._embedded.sells)
             yield from price_evidence(self._prices, sold)
         elif name == "availability":
-            if self._sold or "price" in self.evidence:
-                yield from shown_stock(self._view)
+            if self._sells():
+                yield from shown_stock(self._view, self._button)
         elif name in LABELS:
-            yield from self._labelled.evidence(name)
+            yield from self._labelled.evidence(name, sold=self._sells())
         elif name in ("apr", "annual_fee"):
             yield from financial(name, self._reading, self._view, self._hints)
         else:
             yield from self._general(name, kind)
+
+    def _sells(self) -> bool:
+        """Whether anything says that the page sells what it is about."""
+        return self._sold or "price" in self.evidence
 
     def _general(self, name: str, kind: str) -> Iterator[Evidence]:
         """Name, description and image as any page may tell them."""
@@ -141,7 +148,8 @@ class _Judge:
 
 
 def _same(value: Value) -> Hashable:
-    """What makes two values one: the amount of money, the letters and digits of a text."""
+    """What makes two values one: the amount of money, the letters and digits of a text, zeros first."""
     if isinstance(value, dict):
         return amount(value)
-    return re.sub(r"[\W_]+", "", str(value).casefold()) or str(value)
+    text = re.sub(r"[\W_]+", "", str(value).casefold())
+    return (text.lstrip("0") if text.isdigit() else text) or str(value)

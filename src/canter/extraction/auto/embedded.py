@@ -13,20 +13,35 @@ from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.objects import Amount, Thing
 from canter.extraction.auto.prices import Shown
 from canter.extraction.auto.told import amount, is_gtin, usable
+from canter.extraction.auto.words import NOTHING
 from canter.extraction.values import collapse
 from canter.model import Value
 
-_TRUST = {"price": 0.6, "availability": 0.55, "sku": 0.6, "gtin": 0.65, "mpn": 0.55, "brand": 0.6}
+_TRUST = {"price": 0.6, "availability": 0.6, "sku": 0.6, "gtin": 0.65, "mpn": 0.55, "brand": 0.6}
 FIELDS = frozenset(_TRUST)
 _OF_SEVERAL = 0.35  # where objects of the same product say different things
 _ALONE = 0.55  # a price that the page does not show
 _ID = 0.3  # a number of the product that may be the shop's own, never shown to anybody
 _ID_IN_URL = 0.6
+_ADDRESSED = 0.5
+_LONG = 4  # characters of a number that stands in an address by no chance
 _SHOWN = -1.5  # the score of a shown price that may be the one meant
-_NOTHING = frozenset({"null", "undefined", "none", "n/a", "na", "false", "true", "nan", "default", "unknown"})
-_WORD = re.compile(r"[^\W_]+")
 _DIGIT = re.compile(r"\d")
 _BUYABLE = "InStock"
+
+
+def in_address(text: str, url: str) -> bool:
+    """Whether a number or code of some length stands in an address, as a whole."""
+    if len(text) < _LONG or text not in url:
+        return False
+    return re.search(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", url) is not None
+
+
+def addressed(found: Sequence[Evidence], url: str) -> Iterator[Evidence]:
+    """More evidence for those of some codes that the page's own address holds."""
+    for value in dict.fromkeys(str(each.value) for each in found):
+        if _DIGIT.search(value) and in_address(value, url):
+            yield Evidence(value, "address", _ADDRESSED)
 
 
 class Embedded:
@@ -34,7 +49,7 @@ class Embedded:
 
     def __init__(self, things: Iterable[tuple[Thing, str]], url: str, shown: Sequence[Shown]) -> None:
         """`url` is the page's own: it may name a variant, and holds the numbers that the shop shows."""
-        self._url = frozenset(_WORD.findall(url))
+        self._url = url
         self._things = [self._chosen(thing, where) for thing, where in things]
         self._shown = {amount(each.money): each for each in reversed(shown) if each.score > _SHOWN}
 
@@ -56,7 +71,7 @@ class Embedded:
                 found.setdefault(str(value), (value, sure, where))
         for value, sure, where in found.values():
             yield Evidence(value, where, sure if len(found) == 1 else min(sure, _OF_SEVERAL))
-        if name == "sku":
+        if name == "sku" and not found:
             yield from self._ids()
 
     def _chosen(self, thing: Thing, where: str) -> tuple[Thing, str]:
@@ -107,7 +122,7 @@ class Embedded:
             for text in thing.texts.get("id", ()):
                 if text not in seen and _DIGIT.search(text) and usable("sku", text):
                     seen.add(text)
-                    yield Evidence(text, where, _ID_IN_URL if len(text) > 3 and text in self._url else _ID)
+                    yield Evidence(text, where, _ID_IN_URL if in_address(text, self._url) else _ID)
 
 
 def _codes(thing: Thing, name: str) -> list[Value]:
@@ -115,7 +130,7 @@ def _codes(thing: Thing, name: str) -> list[Value]:
     return [
         text
         for text in texts
-        if text and text.lower() not in _NOTHING and usable(name, text)
+        if text and text.lower() not in NOTHING and usable(name, text)
         and (name != "brand" or not text.isdigit())
         and (name != "gtin" or is_gtin(text))
         and (name != "mpn" or _DIGIT.search(text))

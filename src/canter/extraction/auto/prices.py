@@ -226,7 +226,11 @@ def _opens(view: View, before: str, start: int, end: int, was: bool) -> bool:
     """Whether a price is one end of a range; `was`: the one before it is an old price, and no such end."""
     tail = view.folded[end : end + 12]
     lead = "" if was else view.folded[max(0, start - 12) : start]
-    return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
+    return bool(
+        words.FROM.search(before, max(0, len(before) - 14))
+        or _RANGE_AFTER.match(tail)
+        or _RANGE_BEFORE.search(lead)
+    )
 
 
 def _is_marked(whole: Element | None) -> bool:
@@ -249,7 +253,7 @@ def _in_words(before: str, after: str) -> float:
         score -= 2
     if words.NOW.search(close):
         score += 0.7
-    if words.BY_MONTH.search(close[-10:]) or words.PER_MONTH.match(after):
+    if words.BY_MONTH.search(close, max(0, len(close) - 10)) or words.PER_MONTH.match(after):
         score -= 4
     if words.PER_UNIT.match(after) or close.rstrip().endswith(("(", "=")):
         score -= 3

@@ -18,6 +18,7 @@ BUY = (
     "sepete ekle", "в корзину", "купить", "カートに入れる", "カートに追加", "加入购物车", "加入購物車",
     "장바구니", "στο καλάθι",
 )  # fmt: skip
+BUY_MARK = re.compile(r"\badd ?to ?(?:cart|basket|bag)|\bbuy ?now\b|\btocart\b")
 NOTIFY = (
     "notify me", "email me when", "back in stock", "benachrichtigen", "prévenez-moi", "m'avertir", "avísame",
     "avvisami", "powiadom",
@@ -31,7 +32,11 @@ LABELS = {
         "produktnummer", "référence", "réf", "ref", "reference", "code article", "code produit", "referencia",
         "código", "código de producto", "codice", "codice articolo", "codice prodotto", "numer katalogowy",
         "kod produktu", "nr katalogowy", "style", "style no", "style number", "catalog number", "web code",
-        "webcode", "lot number", "stock number", "stock code",
+        "webcode", "lot number", "stock number", "stock code", "art.nr.", "art. nr.", "artnr", "artikelnr",
+        "artikel", "varenummer", "varenr", "katalogové číslo", "kód produktu", "kód zboží", "cikkszám",
+        "cod produs", "código do produto", "cód.", "artículo", "art.", "ürün kodu", "商品番号", "商品コード",
+        "品番", "型番", "артикул", "код товара", "item id", "item model", "sku #", "product sku",
+        "sku number", "style code", "product ref", "product reference", "your reference",
     ),
     "mpn": (
         "mpn", "model", "model number", "model no", "manufacturer part number", "part number", "part no",
@@ -49,6 +54,23 @@ LABELS = {
         "fabricante", "produttore", "marka", "producent",
     ),
 }  # fmt: skip
+NOTHING = frozenset(
+    (
+        "null",
+        "undefined",
+        "none",
+        "n/a",
+        "na",
+        "n.a.",
+        "false",
+        "true",
+        "nan",
+        "default",
+        "unknown",
+        "tbd",
+        "-",
+    )
+)
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
 APR = (
     "Representative APR", "Purchase APR", "APR for Purchases", "Annual Percentage Rate (APR) for Purchases",
@@ -83,6 +105,15 @@ PERHAPS_OTHERS = _tokens(
 )
 FOR_READERS = _tokens("visually hidden|sr only|screen reader\\w*|a11y|assistive\\w*|offscreen")
 STOCK = _tokens("stock|avail|availability|verfug\\w*|lager|dispo\\w*|inventory|delivery|lieferbar\\w*")
+BRAND = _tokens("brand|brands|vendor|manufacturer|marke|hersteller|marque|marca|merk|maker|designer")
+BRAND_PATH = re.compile(
+    r"/(?:shop-)?(?:brands?|marken?|hersteller|marques?|marcas?|manufacturers?|vendors?|designers?|merken|b)/",
+    re.IGNORECASE,
+)
+NO_BRAND = re.compile(
+    r"(?:by|von|more|shop|all|view|see|visit|alle|mehr|voir|tous|ver|vedi|brand|marke|marque)\b"
+)
+SKU = _tokens("sku|artnr|mpn|item number|product code|product number|product reference|product id")
 HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
 
 # Of texts, just before or just after a price.
