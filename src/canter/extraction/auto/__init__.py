@@ -11,9 +11,10 @@ from functools import cached_property
 
 from canter.extraction.auto.embedded import FIELDS, Embedded, addressed
 from canter.extraction.auto.evidence import DOUBT, THRESHOLD, Evidence, settle
+from canter.extraction.auto.finance import financial
 from canter.extraction.auto.forms import form_things, stray_things
-from canter.extraction.auto.kind import no_product
-from canter.extraction.auto.labelled import Labelled, financial
+from canter.extraction.auto.kind import A_LIST, no_product
+from canter.extraction.auto.labelled import Labelled
 from canter.extraction.auto.objects import thing
 from canter.extraction.auto.place import place_of
 from canter.extraction.auto.prices import price_evidence, shown_prices
@@ -84,8 +85,9 @@ class _Judge:
         self._sold = self._told_of or self._button
         self.evidence: dict[str, Evidence] = {}
         self.kind = no_product(reading.structured, self._view, self._prices, tree)
-        if self.kind:
+        if self.kind and not self._is_financial():
             return
+        self.kind = None
         for name, field in AUTO.fields.items():
             doubt = 0 if name in _NO_DOUBT else DOUBT
             found = list(self._found(name, field.type))
@@ -117,6 +119,15 @@ class _Judge:
             things += stray_things(tree)
         return Embedded(things, url, self._prices)
 
+    def _is_financial(self) -> bool:
+        """Whether what looks like a list is a table of rates and fees."""
+        found = (each for name in ("apr", "annual_fee") for each in self._financial(name))
+        return self.kind == A_LIST and any(each.confidence >= THRESHOLD for each in found)
+
+    def _financial(self, name: str) -> Iterator[Evidence]:
+        priced = "price" in self.evidence
+        return financial(name, self._reading, self._view, self._hints, self._currency, priced=priced)
+
     def _found(self, name: str, kind: str) -> Iterator[Evidence]:
         yield from told(self._reading.structured, name, kind, self._hints)
         if name == "price":
@@ -128,9 +139,15 @@ class _Judge:
         elif name in LABELS:
             yield from self._labelled.evidence(name, sold=self._sells())
         elif name in ("apr", "annual_fee"):
-            yield from financial(name, self._reading, self._view, self._hints)
+            yield from self._financial(name)
         else:
             yield from self._general(name, kind)
+
+    @property
+    def _currency(self) -> str | None:
+        """What the page's amounts are in: of its place, or the one that all of them name."""
+        named = {each.money["currency"] for each in self._prices}
+        return named.pop() if len(named) == 1 else self._hints.currency
 
     def _sells(self) -> bool:
         """Whether anything says that the page sells what it is about."""
@@ -140,6 +157,9 @@ class _Judge:
         """Name, description and image as any page may tell them."""
         if name == "name" and self._view.title:
             yield Evidence(self._view.title, "page: heading", 0.7)
+        if name == "name" and not self._view.title:
+            title = collapse(self._reading.page.tree.first("title") or "")
+            yield from [Evidence(title, "page: title", THRESHOLD)] if title else []
         for key, sure in _META.get(name, {}).items():
             for text in self._meta.get(key, [])[:1]:
                 value = convert(kind, collapse(text), self._hints)

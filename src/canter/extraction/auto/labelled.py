@@ -1,4 +1,4 @@
-"""Values that stand beside a label: codes and brand of a product, APR and annual fee of a financial one."""
+"""Values that stand beside a label: codes and brand of a product."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from canter.extraction.auto import words
 from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.told import MAX_CODE, usable
 from canter.extraction.auto.view import View, around
-from canter.extraction.auto.words import ANNUAL_FEE, APR, FIELD_OF_LABEL, NOTHING, camel
-from canter.extraction.fields import Reading
-from canter.extraction.values import Hints, convert
-from canter.model import Value
+from canter.extraction.auto.words import FIELD_OF_LABEL, NOTHING, camel
 
 _EDGE = " *#.:-–()\t"
-_NONE = re.compile(
-    r"(?:none|no annual fee|keine|aucune|ninguna|nessuno|brak|free|kostenlos|gratis)\b", re.IGNORECASE
-)
 _DIGIT = re.compile(r"\d")
 _CAPITALS = re.compile(r"[A-Z]{2,}(?:[-_/][A-Z]+)*")
 _PARTS = re.compile(r"\s*[|•]\s*")
@@ -113,21 +107,3 @@ def _is_value(name: str, text: str) -> bool:
 def _is_name(text: str) -> bool:
     """Whether a text can be a brand's name and no sentence, button or number."""
     return len(text) <= _MAX_NAME and any(map(str.isalpha, text)) and not words.NO_BRAND.match(text.lower())
-
-
-def financial(name: str, reading: Reading, view: View, hints: Hints) -> Iterator[Evidence]:
-    """The APR or the annual fee beside its label; "none" is no fee."""
-    kind, labels = ("percent_range", APR) if name == "apr" else ("money", ANNUAL_FEE)
-    for label in labels:
-        lower = label.lower()
-        if lower not in view.folded or not re.search(rf"(?<!\w){re.escape(lower)}(?!\w)", view.folded):
-            continue
-        for text in reading.labels.beside(label)[:5]:
-            value: Value = convert(kind, text, hints._replace(currency=None))
-            if value is None and kind == "money" and _NONE.match(text):
-                value = {"amount": "0", "currency": hints.currency}
-            if isinstance(value, dict) and value["currency"] is None and value["amount"] != "0":
-                value = None  # a footnote's number, as a rule
-            if value is not None:
-                yield Evidence(value, f"label: {label}", 0.8)
-                return

@@ -72,16 +72,6 @@ NOTHING = frozenset(
     )
 )
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
-APR = (
-    "Representative APR", "Purchase APR", "APR for Purchases", "Annual Percentage Rate (APR) for Purchases",
-    "Purchase Annual Percentage Rate (APR)", "Purchase Annual Percentage Rate", "Regular APR",
-    "Variable APR", "APR", "Annual percentage rate", "effektiver Jahreszins", "TAEG", "TAE",
-    "RRSO",
-)  # fmt: skip
-ANNUAL_FEE = (
-    "Annual fee", "Annual membership fee", "Yearly fee", "Jahresgebühr", "Cotisation annuelle",
-    "Cuota anual", "Canone annuo", "Opłata roczna",
-)  # fmt: skip
 
 
 def _tokens(words: str) -> re.Pattern[str]:
