@@ -16,7 +16,7 @@ _DIGIT = re.compile(r"\d")
 _CAPITALS = re.compile(r"[A-Z]{2,}(?:[-_/][A-Z]+)*")
 _PARTS = re.compile(r"\s*[|•]\s*")
 # "Item # 4711", "Artikelnummer 4711": a label and one word with a digit, without a colon between.
-_HEAD = re.compile("|".join(sorted({re.escape(re.split(r"\W", label)[0]) for label in FIELD_OF_LABEL})))
+_FIRST_WORDS = frozenset(label.split()[0].strip(_EDGE) for label in FIELD_OF_LABEL)
 _CODE_AFTER = re.compile(r"(?P<label>[^\d#№]{2,40}?)\s*[#№.]*\s+(?P<code>(?=[^\s]*\d)[^\s:;,()]{2,40})\.?")
 _MAX_VALUES = 4
 _LATER = 0.2  # a second value beside such labels
@@ -32,15 +32,15 @@ class Labelled:
         self._view = view
         self._found: dict[str, list[str]] = {}
         pieces = view.pieces
-        for index, piece in enumerate(pieces):
-            if len(piece) > 4 * MAX_CODE:
+        for index, folded in enumerate(view.folded.split("\n") if pieces else ()):
+            first = folded.partition(":")[0].lstrip(_EDGE).partition(" ")[0]
+            if first.strip(_EDGE) not in _FIRST_WORDS or len(folded) > 4 * MAX_CODE:
                 continue
-            parts = _PARTS.split(piece) if "|" in piece or "•" in piece else [piece]
-            for part in parts:
+            for part in _PARTS.split(pieces[index]):
                 field, text = _labelled(part)
                 if field is None:
                     continue
-                if not text and part is parts[-1]:
+                if not text:
                     text = next((each for each in pieces[index + 1 : index + 3] if each.strip(_EDGE)), "")
                 self._found.setdefault(field, []).append(text.strip(_EDGE + "\u200e"))
 
@@ -92,7 +92,14 @@ def _labelled(text: str) -> tuple[str | None, str]:
     field = FIELD_OF_LABEL.get(head.strip(_EDGE))
     if field is not None:
         return field, text[len(head) + 1 :].strip() if colon else ""
-    match = _CODE_AFTER.fullmatch(text) if _HEAD.match(folded) else None
+    if (
+        colon
+        or not folded
+        or len(text) > MAX_CODE
+        or folded.split(None, 1)[0].strip(_EDGE) not in _FIRST_WORDS
+    ):
+        return None, ""
+    match = _CODE_AFTER.fullmatch(text)
     field = FIELD_OF_LABEL.get(match["label"].lower().strip(_EDGE)) if match else None
     return (field, match["code"]) if match and field and field != "brand" else (None, "")
 

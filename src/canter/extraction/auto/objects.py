@@ -122,7 +122,7 @@ def _values(found: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 key in ("amount", "value", "current", "final", "now", "sale") and not of_price
             ):
                 continue
-            if level and field == "id":
+            if value is None or isinstance(value, list) or (level and field == "id"):
                 continue
             # What is said further in is heeded only where nothing further out says it.
             if all((field, outer) not in seen for outer in range(level)):

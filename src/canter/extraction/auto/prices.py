@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import islice, takewhile
+from itertools import islice
 from typing import NamedTuple
 
 from canter.extraction.auto import words
@@ -131,8 +131,13 @@ def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[st
 def _is_struck(whole: Element | None) -> bool:
     """Whether a price is crossed out by the tags or classes of the elements that hold no other price."""
     chain = [] if whole is None else [whole, *around(whole, 4)]
-    own = takewhile(lambda each: len(_HAS_SIGN.findall(brief(each, _MAX_LINE) or "$$")) < 2, chain)
-    return any(each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each)) for each in own)
+    struck = (
+        number
+        for number, each in enumerate(chain)
+        if each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each))
+    )
+    first = next(struck, None)
+    return first is not None and len(_HAS_SIGN.findall(brief(chain[first], _MAX_LINE) or "$$")) < 2
 
 
 def _matches(view: View) -> list[re.Match[str]]:
@@ -168,7 +173,7 @@ def price_evidence(found: list[Shown], sold: bool) -> list[Evidence]:
     if not found or found[0].score < _ENOUGH or found[0].open or not (sold or found[0].marked):
         return []
     best = found[0]
-    sure = min(0.8, 0.5 + 0.06 * (best.score - _ENOUGH))
+    sure = min(0.75, 0.5 + 0.05 * (best.score - _ENOUGH))
     other = next((each for each in found if amount(each.money) != amount(best.money)), None)
     gap = 9.0 if other is None else best.score - other.score
     sure -= 0.2 * max(0.0, 1 - gap)

@@ -12,20 +12,21 @@ import html
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from canter.extraction.auto.objects import plain, tells
 from canter.extraction.structured.repair import read_json
 
-MAX_OBJECT = 131_072  # characters of an object that is read
-MAX_ALL = 524_288  # characters of all of a page's
+MAX_OBJECT = 65_536  # characters of an object that is read
+MAX_ALL = 262_144  # characters of all of a page's
 MAX_OBJECTS = 12  # of a page
 MAX_PLACES = 60  # places of a name that are looked at
 _MAX_LITERAL = 8_192  # characters of an object that is no JSON
 _MAX_BACK = 16_384  # characters before a name in which its object begins
 _MAX_NAME = 300
+_MAX_RUN = 24
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .-]{2,}")
 _NAMED = r"(?P<quote>[\"']?)(?P<key>[A-Za-z_$][\w$.-]{0,40})(?P=quote)\s{0,4}:\s{0,4}"
 _KEY = re.compile(rf"{_NAMED}[\"']\Z")
@@ -60,18 +61,17 @@ def stated(scripts: Sequence[str], names: Sequence[str], codes: Sequence[str]) -
     for wanted, is_key in ((names, _is_name), (codes, _is_code)):
         seen: set[tuple[int, int]] = set()
         found = 0
-        for name in dict.fromkeys(wanted):
-            for at, start, source in _places(text, name, is_key):
-                if budget <= 0 or found >= MAX_OBJECTS:
-                    return
-                if (start, len(source)) in seen:
-                    continue
-                seen.add((start, len(source)))
-                value, read = _telling(source, start)
-                budget -= read
-                if value is not None:
-                    found += 1
-                    yield Stated(value, f"script[{bisect_right(ends, at)}]")
+        for at, start, source in _places(text, wanted, is_key):
+            if budget <= 0 or found >= MAX_OBJECTS:
+                return
+            if (start, len(source)) in seen:
+                continue
+            seen.add((start, len(source)))
+            value, read = _telling(source, start)
+            budget -= read
+            if value is not None:
+                found += 1
+                yield Stated(value, f"script[{bisect_right(ends, at)}]")
         if found:
             return
 
@@ -84,36 +84,42 @@ def _is_code(key: str) -> bool:
     return bool(_CODE_KEY.fullmatch(key))
 
 
-def _places(text: str, name: str, is_key: Callable[[str], bool]) -> Iterator[tuple[int, int, str]]:
-    """Where the name stands as the value of such a key, where its object opens, and in which text."""
-    name = name[:_MAX_NAME]
-    runs = list(_RUN.finditer(name))
-    run = max(runs, key=lambda each: (each.start() == 0 and len(each[0]) > 6, len(each[0])), default=None)
-    if run is None:
-        return
-    part, lead, wanted = run[0][:40].rstrip(), run.start(), words(name)
-    at = -1
-    for _ in range(MAX_PLACES):
-        at = text.find(part, at + 1)
-        if at < 0:
-            return
-        source, here = text, at
-        if '\\"' in text[max(0, at - lead - 2) : at]:  # JSON within a string
-            before = _unescaped(text[max(0, at - _MAX_BACK) : at])
-            source, here = before + _unescaped(text[at : at + MAX_OBJECT]), len(before)
-        key = _key(source, here, lead, wanted)
-        if key is not None and is_key(plain(key[0])):
-            start = _opening(source, key[1])
-            if start is not None:
-                yield at, start, source
+def _places(text: str, names: Iterable[str], is_key: Callable[[str], bool]) -> Iterator[tuple[int, int, str]]:
+    """Where a name stands as the value of such a key, where its object opens, and in which text."""
+    for (part, lead), wanted in _needles(names).items():
+        at = -1
+        for _ in range(MAX_PLACES):
+            at = text.find(part, at + 1)
+            if at < 0:
+                break
+            source, here = text, at
+            if '\\"' in text[max(0, at - lead - 2) : at]:  # JSON within a string
+                before = _unescaped(text[max(0, at - _MAX_BACK) : at])
+                source, here = before + _unescaped(text[at : at + MAX_OBJECT]), len(before)
+            key = _key(source, here, lead, wanted)
+            if key is not None and is_key(plain(key[0])):
+                start = _opening(source, key[1])
+                if start is not None:
+                    yield at, start, source
+
+
+def _needles(names: Iterable[str]) -> dict[tuple[str, int], set[tuple[str, ...]]]:
+    """What to look for: the letters of names that are never escaped, how far in they stand, and the names."""
+    found: dict[tuple[str, int], set[tuple[str, ...]]] = {}
+    for name in names:
+        runs = list(_RUN.finditer(name[:_MAX_NAME]))
+        run = max(runs, key=lambda each: (each.start() == 0 and len(each[0]) > 6, len(each[0])), default=None)
+        if run is not None:
+            found.setdefault((run[0][:_MAX_RUN].rstrip(), run.start()), set()).add(words(name))
+    return found
 
 
 def _unescaped(text: str) -> str:
     return text.replace("\\\\", "\0").replace('\\"', '"').replace("\0", "\\")
 
 
-def _key(text: str, at: int, lead: int, wanted: tuple[str, ...]) -> tuple[str, int] | None:
-    """The key, and where it stands, of the text around a place, where that text is what is wanted.
+def _key(text: str, at: int, lead: int, wanted: set[tuple[str, ...]]) -> tuple[str, int] | None:
+    """The key, and where it stands, of the text around a place, where that text is wanted.
 
     `lead`: how many characters of it go before the place; escaped ones take up to six times as many.
     """
@@ -125,12 +131,12 @@ def _key(text: str, at: int, lead: int, wanted: tuple[str, ...]) -> tuple[str, i
     else:
         key = _NUMBER_KEY.search(text, begin, at)
         number = _DIGITS.match(text, at)
-        return (key["key"], key.start()) if key and number and words(number[0]) == wanted else None
+        return (key["key"], key.start()) if key and number and words(number[0]) in wanted else None
     if key is None:
         return None
     opening = key.start("open") if lead else at - 1
     string = _TEXT[text[opening]].match(text, opening)
-    if string is None or words(_decoded(string[0])) != wanted:
+    if string is None or words(_decoded(string[0])) not in wanted:
         return None
     return key["key"], key.start()
 
