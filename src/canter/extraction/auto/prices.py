@@ -88,7 +88,9 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
         if money is None:
             continue
         usual = words.USUAL.search(before[-_CLOSE:]) is not None
-        struck = usual or words.WAS.search(before[-_CLOSE:]) is not None or _is_struck(whole)
+        struck = (
+            usual or words.WAS.search(before[-_CLOSE:]) is not None or _is_struck(view.nodes[index], whole)
+        )
         end = _end(view, match)
         stop = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
         score = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
@@ -128,16 +130,15 @@ def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[st
     return money
 
 
-def _is_struck(whole: Element | None) -> bool:
+def _is_struck(node: Text, whole: Element | None) -> bool:
     """Whether a price is crossed out by the tags or classes of the elements that hold no other price."""
-    chain = [] if whole is None else [whole, *around(whole, 4)]
-    struck = (
-        number
-        for number, each in enumerate(chain)
-        if each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each))
-    )
-    first = next(struck, None)
-    return first is not None and len(_HAS_SIGN.findall(brief(chain[first], _MAX_LINE) or "$$")) < 2
+    chain = list(around(node, 8)) if whole is not None else []
+    inside = chain.index(whole) if whole in chain else 0
+    for number, each in enumerate(chain[: inside + 5]):
+        if each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each)):
+            text = brief(each, _MAX_LINE) if number > inside else ""
+            return text is not None and len(_HAS_SIGN.findall(text)) < 2
+    return False
 
 
 def _matches(view: View) -> list[re.Match[str]]:
@@ -254,8 +255,8 @@ def _in_words(before: str, after: str) -> float:
         score -= 4
     if words.SHIPPING.search(close):
         score -= 3
-    if words.TOTAL.search(close) or words.TOTAL.match(after.lstrip()):
-        score -= 2
+    if words.TOTAL.search(close) or words.IN_TOTAL.match(after.lstrip()):
+        score -= 3
     if words.NOW.search(close):
         score += 0.7
     if words.BY_MONTH.search(close, max(0, len(close) - 10)) or words.PER_MONTH.match(after):
@@ -270,25 +271,28 @@ def _in_place(view: View, node: Text, whole: Element | None, money: Value) -> fl
     if whole is None:
         return -1.2 if len(node.data) <= _MAX_OWN else -2.5  # in a phrase, or within a sentence
     score = 0.0
-    close = [whole, *around(whole, 5)]
-    apart = [whole, *view.apart(whole)]
-    near = " ".join(_marks(each) for each in close[:3])
+    chain = list(around(node))
+    inside = chain.index(whole)  # what of its chain holds this price alone
+    close, apart = chain[: inside + 3], list(view.apart(node))
+    near = " ".join(_marks(each) for each in close)
     marks = [_marks(each) for each in apart]
     if words.PRICE.search(near):
         score += 1.5
     if words.CURRENT.search(near) and not words.STRUCK.search(near):
         score += 0.7
-    if any(_is_priced(each, money) for each in close[:3]):
+    if any(_is_priced(each, money) for each in close):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in apart) or any(words.OTHERS.search(each) for each in marks[1:]):
+    if any(each.tag in _OTHER_TAGS for each in apart) or any(
+        words.OTHERS.search(each) for each in marks[inside + 1 :]
+    ):
         score -= 3.5
-    elif any(words.PERHAPS_OTHERS.search(each) for each in marks[1:7]):
+    elif any(words.PERHAPS_OTHERS.search(each) for each in marks[inside + 1 : inside + 7]):
         score -= 1
-    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in close):
+    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[: inside + 6]):
         score -= 2.5
-    if any(each.tag in _CHOICES for each in close[:3]):
+    if any(each.tag in _CHOICES for each in close):
         score -= 0.5
-    if any(each.attr("hidden") is not None for each in close[:4]) or _is_hidden(near):
+    if any(each.attr("hidden") is not None for each in close) or _is_hidden(near):
         score -= 1
     return score
 

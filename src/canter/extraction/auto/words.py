@@ -123,6 +123,7 @@ TOTAL = _tokens(
     r"total|subtotal|in total|starting (?:price|bid)|start price|maximum bid|reserve|deposit|gesamt|"
     r"zwischensumme|summe|anzahlung|acompte|totale|razem|suma|caparra"
 )
+IN_TOTAL = _tokens("in total|insgesamt|au total|en total|in totale|łącznie|razem")
 SAVE = _tokens(
     r"save|saving|savings|you save|off|discount|sparen|ersparnis|rabatt|économisez|remise|ahorra|ahorro|"
     r"descuento|risparmi|sconto|oszczędzasz|rabat|gift card|voucher|coupon|gutschein|premium"
