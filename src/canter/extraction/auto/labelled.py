@@ -32,7 +32,7 @@ class Labelled:
         self._view = view
         self._found: dict[str, list[str]] = {}
         pieces = view.pieces
-        for index, folded in enumerate(view.folded.split("\n") if pieces else ()):
+        for index, folded in enumerate(view.folded.replace("：", ":").split("\n") if pieces else ()):
             first = folded.partition(":")[0].lstrip(_EDGE).partition(" ")[0]
             if first.strip(_EDGE) not in _FIRST_WORDS or len(folded) > 4 * MAX_CODE:
                 continue
@@ -87,7 +87,7 @@ class Labelled:
 
 def _labelled(text: str) -> tuple[str | None, str]:
     """The field that a text's beginning labels, and what it says of it: "" where it says no more."""
-    folded = text.lower()
+    folded = text.lower().replace("：", ":")
     head, colon, _ = folded.partition(":")
     field = FIELD_OF_LABEL.get(head.strip(_EDGE))
     if field is not None:

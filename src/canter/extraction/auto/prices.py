@@ -67,44 +67,65 @@ class Shown(NamedTuple):
     marked: bool
 
 
+class _Weighed(NamedTuple):
+    """A price with what is said of it: that it is an old one, or one that is beside the current one only."""
+
+    shown: Shown
+    old: bool
+    usual: bool
+
+
 def shown_prices(view: View, hints: Hints) -> list[Shown]:
     """The prices near the title, the likeliest first."""
     matches = _matches(view)
     places = [_signature(view, match) for match in matches]
     seen = Counter(places)
-    found: list[tuple[Shown, bool, bool]] = []
-    before, struck, was = "", False, False
-    for number, (match, signature) in enumerate(zip(matches, places, strict=True)):
-        index = view.index_at(match.start())
+    found: list[_Weighed] = []
+    before, old, after_old = "", False, False
+    for number, match in enumerate(matches):
         last = matches[number - 1] if number else None
         # A price that is written twice, once for screen readers, is said to be what the first is.
         if last is None or view.text[last.end() : match.start()].strip() or not _twice(last, match):
-            before, was = _words_before(view, last, match), struck
-        distance = view.distance(index)
+            before, after_old = _words_before(view, last, match), old
+        distance = view.distance(view.index_at(match.start()))
         if distance is not None and distance > _FAR:
             continue
-        whole = _whole(view.nodes[index])
-        money = _money(whole, match, hints)
-        if money is None:
-            continue
-        usual = words.USUAL.search(before[-_CLOSE:]) is not None
-        struck = (
-            usual or words.WAS.search(before[-_CLOSE:]) is not None or _is_struck(view.nodes[index], whole)
-        )
         end = _end(view, match)
         stop = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
-        score = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
-        score += _in_words(before, view.folded[end : min(stop, end + 30)])
-        score += _in_place(view, view.nodes[index], whole, money) - (4 if struck else 0)
-        repeated = seen[signature] >= _ALIKE
-        opens = _opens(view, before, match.start(), end, was)
-        score -= _REPEATED if repeated else 0
-        found.append((Shown(money, score, opens, repeated, _is_marked(whole)), struck, usual))
-    reduced = any(each.score >= _ENOUGH and not old for each, old, _ in found)
-    prices = [
-        each._replace(score=each.score + (4 if usual and not reduced else 0)) for each, _, usual in found
-    ]
-    return sorted(prices, key=lambda each: -each.score)
+        after = view.folded[end : min(stop, end + 30)]
+        one = _weighed(view, match, hints, before, after)
+        if one is not None:
+            near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
+            repeated = seen[places[number]] >= _ALIKE
+            score = near + one.shown.score - (_REPEATED if repeated else 0)
+            opens = _opens(view, before, match.start(), end, after_old)
+            old = one.old
+            found.append(one._replace(shown=one.shown._replace(score=score, open=opens, repeated=repeated)))
+    if not any(each.shown.score >= _ENOUGH and not each.old for each in found):
+        found = [each._replace(shown=_restored(each)) for each in found]
+    return sorted((each.shown for each in found), key=lambda each: -each.score)
+
+
+def _weighed(view: View, match: re.Match[str], hints: Hints, before: str, after: str) -> _Weighed | None:
+    """A price and what the words, elements and data around it say; None for what is no price."""
+    node = view.nodes[view.index_at(match.start())]
+    whole = _whole(node)
+    money = _money(whole, match, hints)
+    if money is None:
+        return None
+    close = before[-_CLOSE:]
+    usual = bool(
+        words.USUAL.search(close) or words.EX_TAX.search(close) or words.EX_TAX.match(after.lstrip())
+    )
+    old = usual or words.WAS.search(close) is not None or _is_struck(node, whole)
+    score = _in_words(before, after) + _in_place(view, node, whole, money) - (_OLD if old else 0)
+    return _Weighed(Shown(money, score, False, False, _is_marked(whole)), old, usual)
+
+
+def _restored(weighed: _Weighed) -> Shown:
+    """A price as the page's current one, where it has no other: "regular" ones are old beside others only."""
+    shown = weighed.shown
+    return shown._replace(score=shown.score + _OLD) if weighed.usual else shown
 
 
 def _twice(one: re.Match[str], other: re.Match[str]) -> bool:
@@ -135,7 +156,11 @@ def _is_struck(node: Text, whole: Element | None) -> bool:
     chain = list(around(node, 8)) if whole is not None else []
     inside = chain.index(whole) if whole in chain else 0
     for number, each in enumerate(chain[: inside + 5]):
-        if each.tag in _STRUCK_TAGS or words.STRUCK.search(_marks(each)):
+        if (
+            each.tag in _STRUCK_TAGS
+            or words.STRUCK.search(_marks(each))
+            or "line-through" in (each.attr("style") or "")
+        ):
             text = brief(each, _MAX_LINE) if number > inside else ""
             return text is not None and len(_HAS_SIGN.findall(text)) < 2
     return False
@@ -185,6 +210,7 @@ def price_evidence(found: list[Shown], sold: bool) -> list[Evidence]:
 
 
 _ENOUGH = 2.0
+_OLD = 4.0  # what being an old price takes away
 _REPEATED = 4.0  # what being one of a list takes away: more than a price's marks give
 
 
@@ -257,9 +283,11 @@ def _in_words(before: str, after: str) -> float:
         score -= 3
     if words.TOTAL.search(close) or words.IN_TOTAL.match(after.lstrip()):
         score -= 3
+    if words.MANY.search(close):
+        score -= 3
     if words.NOW.search(close):
         score += 0.7
-    if words.BY_MONTH.search(close, max(0, len(close) - 10)) or words.PER_MONTH.match(after):
+    if words.BY_MONTH.search(close, max(0, len(close) - 16)) or words.PER_MONTH.match(after):
         score -= 4
     if words.PER_UNIT.match(after) or close.rstrip().endswith(("(", "=")):
         score -= 3

@@ -21,7 +21,7 @@ from canter.extraction.structured.repair import read_json
 
 MAX_OBJECT = 65_536  # characters of an object that is read
 MAX_ALL = 262_144  # characters of all of a page's
-MAX_OBJECTS = 8  # of a page
+MAX_OBJECTS = 12  # of a page
 MAX_PLACES = 60  # places of a name that are looked at
 _MAX_LITERAL = 8_192  # characters of an object that is no JSON
 _MAX_BACK = 16_384  # characters before a name in which its object begins

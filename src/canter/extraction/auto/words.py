@@ -36,7 +36,8 @@ LABELS = {
         "artikel", "varenummer", "varenr", "katalogové číslo", "kód produktu", "kód zboží", "cikkszám",
         "cod produs", "código do produto", "cód.", "artículo", "art.", "ürün kodu", "商品番号", "商品コード",
         "品番", "型番", "артикул", "код товара", "item id", "item model", "sku #", "product sku",
-        "sku number", "style code", "product ref", "product reference", "your reference",
+        "sku number", "style code", "product ref", "cod. art", "cod", "cod.art", "codice art", "rif",
+        "商品編號", "商品编号", "货号", "product reference", "your reference",
     ),
     "mpn": (
         "mpn", "model", "model number", "model no", "manufacturer part number", "part number", "part no",
@@ -74,8 +75,9 @@ NOTHING = frozenset(
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
 
 
-def _tokens(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-zà-ž])(?:{words})(?![a-zà-ž])")
+def _tokens(words: str, unless: str = "") -> re.Pattern[str]:
+    """Any of the words as a whole; `unless`: what may not stand before it, as lookbehinds."""
+    return re.compile(rf"(?<![a-zà-ž]){unless}(?:{words})(?![a-zà-ž])")
 
 
 # Of classes and ids, in lower case, "priceOld" as "price old".
@@ -83,11 +85,13 @@ PRICE = re.compile(r"price|preis|prix|precio|prezzo|cena|amount|prijs|\bpris\b|p
 CURRENT = _tokens("current|final|sale|sales|special|now|actual|selling|our|main|big|primary|aktuell|actuel")
 STRUCK = _tokens(
     "old|was|list|strike\\w*|struck|crossed|cross|rrp|srp|msrp|uvp|before|orig|original|compare\\w*|"
-    "previous|retail|statt|barre|ancien|antes|tachado|barrato|stara|line through|high"
+    "previous|retail|statt|barre|ancien|antes|tachado|barrato|stara|line through|high",
+    unless="(?<!with )(?<!has )(?<!no )",
 )
 OTHERS = _tokens(
     "related|recommend\\w*|similar|upsell|up sell|crosssell|cross sell|xsell|also|accessor\\w*|recent\\w*|"
-    "footer|nav|navigation|menu|suggest\\w*|sponsor\\w*|bestsellers?|alternativ\\w*|minicart|mini cart|"
+    "footer|navbar|(?:main|site|top|sub) nav|nav (?:bar|menu|item|link)|navigation|menu|"
+    "suggest\\w*|sponsor\\w*|bestsellers?|alternativ\\w*|minicart|mini cart|"
     "bundles?|you may|ymal|compl\\w*|others"
 )
 PERHAPS_OTHERS = _tokens(
@@ -111,13 +115,19 @@ WAS = _tokens(
     r"was|rrp|msrp|list|reduced from|instead of|originally|original\w*|compare at|before|retail|"
     r"estimate[ds]?|est\.|statt|uvp|vorher|bisher|ehemals|war|ursprünglich\w*|au lieu de|avant|"
     r"prix conseillé|initial|était|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|pierwotna|de:|"
+    r"previous|prev\.|former|anterior|précédent|precedente|poprzednia|voriger|原價|原价|定価|"
     r"van:|von:|oorspronkelijk\w*|adviesprijs|tidligere|ordinarie|førpris|antigo"
 )
 # The price before a reduction, or the only one where nothing is reduced.
+EX_TAX = _tokens(
+    r"ex\.? ?(?:tax|vat|gst)|exc\.? ?(?:tax|vat|gst)|excl(?:uding|\.)? ?(?:tax|vat|gst|btw|moms)|without tax|"
+    r"zzgl\. ?mwst|exkl\. ?mwst|netto|hors taxes?|ht|sin iva|iva esclusa|bez vat|net price"
+)
+MANY = _tokens(r"or more|and up|each for|ab \d+ stück|buy \d+|per \d+|qty \d+|for \d+")
 USUAL = _tokens(r"regular|reg\.?|normal\w*|usual|habituel|habitual|listino|ordinaire|catalogue")
 NOW = _tokens(
     r"now|now only|current price|our price|sale price|your price|today|price|jetzt|nur|aktueller preis|preis|"
-    r"prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço|por:|nu|voor|nyní|seulement|solo"
+    r"sale|deal|special|angebot|oferta|offerta|prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço|por:|nu|voor|nyní|seulement|solo"
 )
 TOTAL = _tokens(
     r"total|subtotal|in total|starting (?:price|bid)|start price|maximum bid|reserve|deposit|gesamt|"
