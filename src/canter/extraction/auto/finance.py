@@ -24,6 +24,14 @@ ANNUAL_FEE = (
     "Cotisation annuelle", "Cuota anual", "Canone annuo", "Quota annuale", "Opłata roczna", "Årsavgift",
     "Jaarlijkse bijdrage",
 )  # fmt: skip
+# One of these is in every label and every phrase.
+_WORDS = {
+    "apr": (
+        "apr", "annual percentage", "jahreszins", "effektiv", "taeg", "tae", "t.a.e.", "rrso", "rpsn", "åop",
+        "jkp", "thm", "dae", "eff.",
+    ),
+    "annual_fee": ("fee", "jahres", "annuelle", "anual", "annu", "roczn", "årsavgift", "jaarlijkse"),
+}  # fmt: skip
 _LABELLED, _PHRASE, _OF_SEVERAL = 0.8, 0.6, 0.3
 _MAX_TEXTS = 5  # beside a label
 _NONE = re.compile(
@@ -78,8 +86,8 @@ def financial(
     `currency` is the page's own, of a fee that is told as none. `priced`: the page has a price, so that its
     sentences speak of ways to pay it.
     """
-    labels = APR if name == "apr" else ANNUAL_FEE
-    for label in labels:
+    present = [word for word in _WORDS[name] if word in view.folded]
+    for label in (APR if name == "apr" else ANNUAL_FEE) if present else ():
         lower = label.lower()
         if lower not in view.folded or not re.search(rf"(?<!\w){re.escape(lower)}(?!\w)", view.folded):
             continue
@@ -88,7 +96,7 @@ def financial(
             if value is not None:
                 yield Evidence(value, f"label: {label}", _LABELLED)
                 return
-    if not priced:
+    if present and not priced:
         yield from _in_phrases(name, view, hints, currency)
 
 
@@ -114,8 +122,6 @@ def _no_fee(currency: str | None) -> Value:
 
 def _in_phrases(name: str, view: View, hints: Hints, currency: str | None) -> Iterator[Evidence]:
     """What the page's sentences say, such as "Representative 24.9% APR"; less sure where they differ."""
-    if not any(word in view.folded for word in _WORDS[name]):
-        return
     text = view.text.replace("\n", " ")
     found: dict[str, Value] = {}
     others = _OTHER_RATE if name == "apr" else _OTHER_FEE
@@ -135,12 +141,6 @@ def _in_phrases(name: str, view: View, hints: Hints, currency: str | None) -> It
             found.setdefault(str(value), value)
     for value in found.values():
         yield Evidence(value, "page: a phrase", _PHRASE if len(found) == 1 else _OF_SEVERAL)
-
-
-_WORDS = {
-    "apr": ("apr", "annual percentage", "jahreszins", "taeg", "tae", "rrso", "rpsn", "åop", "jkp"),
-    "annual_fee": ("annual", "jahresgebühr", "cuota", "canone", "opłat"),
-}
 
 
 def _is_link(view: View, offset: int) -> bool:

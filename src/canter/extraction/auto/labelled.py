@@ -16,7 +16,8 @@ _DIGIT = re.compile(r"\d")
 _CAPITALS = re.compile(r"[A-Z]{2,}(?:[-_/][A-Z]+)*")
 _PARTS = re.compile(r"\s*[|•]\s*")
 # "Item # 4711", "Artikelnummer 4711": a label and one word with a digit, without a colon between.
-_FIRST_WORDS = frozenset(label.split()[0].strip(_EDGE) for label in FIELD_OF_LABEL)
+_START = 2
+_STARTS = frozenset(label[:_START] for label in FIELD_OF_LABEL)  # most texts begin as no label does
 _CODE_AFTER = re.compile(r"(?P<label>[^\d#№]{2,40}?)\s*[#№.]*\s+(?P<code>(?=[^\s]*\d)[^\s:;,()]{2,40})\.?")
 _MAX_VALUES = 4
 _LATER = 0.2  # a second value beside such labels
@@ -32,9 +33,9 @@ class Labelled:
         self._view = view
         self._found: dict[str, list[str]] = {}
         pieces = view.pieces
-        for index, folded in enumerate(view.folded.replace("：", ":").split("\n") if pieces else ()):
-            first = folded.partition(":")[0].lstrip(_EDGE).partition(" ")[0]
-            if first.strip(_EDGE) not in _FIRST_WORDS or len(folded) > 4 * MAX_CODE:
+        for index, line in enumerate(view.folded.replace("：", ":").split("\n") if pieces else ()):
+            folded = line.lstrip(_EDGE) if line[:1] in _EDGE else line
+            if folded[:_START] not in _STARTS or len(folded) > 4 * MAX_CODE:
                 continue
             for part in _PARTS.split(pieces[index]):
                 field, text = _labelled(part)
@@ -92,14 +93,7 @@ def _labelled(text: str) -> tuple[str | None, str]:
     field = FIELD_OF_LABEL.get(head.strip(_EDGE))
     if field is not None:
         return field, text[len(head) + 1 :].strip() if colon else ""
-    if (
-        colon
-        or not folded
-        or len(text) > MAX_CODE
-        or folded.split(None, 1)[0].strip(_EDGE) not in _FIRST_WORDS
-    ):
-        return None, ""
-    match = _CODE_AFTER.fullmatch(text)
+    match = None if colon or len(text) > MAX_CODE else _CODE_AFTER.fullmatch(text)
     field = FIELD_OF_LABEL.get(match["label"].lower().strip(_EDGE)) if match else None
     return (field, match["code"]) if match and field and field != "brand" else (None, "")
 
