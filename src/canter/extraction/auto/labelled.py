@@ -16,8 +16,9 @@ _DIGIT = re.compile(r"\d")
 _CAPITALS = re.compile(r"[A-Z]{2,}(?:[-_/][A-Z]+)*")
 _PARTS = re.compile(r"\s*[|•]\s*")
 # "Item # 4711", "Artikelnummer 4711": a label and one word with a digit, without a colon between.
-_START = 2
-_STARTS = frozenset(label[:_START] for label in FIELD_OF_LABEL)  # most texts begin as no label does
+# Most texts begin as no label does. Three letters tell the most; some labels have two.
+_STARTS = frozenset(label[:3] for label in FIELD_OF_LABEL)
+_SHORT = frozenset(label for label in FIELD_OF_LABEL if len(label) < 3)
 _CODE_AFTER = re.compile(r"(?P<label>[^\d#№]{2,40}?)\s*[#№.]*\s+(?P<code>(?=[^\s]*\d)[^\s:;,()]{2,40})\.?")
 _MAX_VALUES = 4
 _LATER = 0.2  # a second value beside such labels
@@ -35,7 +36,9 @@ class Labelled:
         pieces = view.pieces
         for index, line in enumerate(view.folded.replace("：", ":").split("\n") if pieces else ()):
             folded = line.lstrip(_EDGE) if line[:1] in _EDGE else line
-            if folded[:_START] not in _STARTS or len(folded) > 4 * MAX_CODE:
+            if folded[:3] not in _STARTS and folded[:2] not in _SHORT:
+                continue
+            if len(folded) > 4 * MAX_CODE:
                 continue
             for part in _PARTS.split(pieces[index]):
                 field, text = _labelled(part)
@@ -93,7 +96,8 @@ def _labelled(text: str) -> tuple[str | None, str]:
     field = FIELD_OF_LABEL.get(head.strip(_EDGE))
     if field is not None:
         return field, text[len(head) + 1 :].strip() if colon else ""
-    match = None if colon or len(text) > MAX_CODE else _CODE_AFTER.fullmatch(text)
+    could = not colon and len(text) <= MAX_CODE and _DIGIT.search(text)
+    match = _CODE_AFTER.fullmatch(text) if could else None
     field = FIELD_OF_LABEL.get(match["label"].lower().strip(_EDGE)) if match else None
     return (field, match["code"]) if match and field and field != "brand" else (None, "")
 
