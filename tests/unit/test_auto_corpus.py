@@ -69,8 +69,11 @@ def test_pages_that_sell_nothing_have_no_price() -> None:
 
 
 def test_rates_and_fees_of_a_credit_card() -> None:
-    """The purchase APR and the annual fee of a page of pricing and terms."""
+    """The purchase APR and the annual fee of pages of pricing and terms; what scripts fill in is missing."""
+    chase = fields("pages/cardmon/chase.html")
+    assert (chase["apr"], chase["annual_fee"]) == (["19.24", "27.49"], {"amount": "95", "currency": "USD"})
     found = fields("pages/cardmon/jetblue.html")
     assert found["apr"] == ["19.49", "29.49"]
     assert found["annual_fee"] == {"amount": "0", "currency": "USD"}
-    assert fields("pages/cardmon/citi.html")["apr"] is None
+    citi = fields("pages/cardmon/citi.html")
+    assert (citi["apr"], citi["annual_fee"]) == (None, None)
