@@ -25,19 +25,22 @@ _NAMES = {
 _PHRASES = {
     "Discontinued": "discontinued|no longer available|nicht mehr (?:lieferbar|erhältlich|verfügbar)|"
     "plus disponible|ya no disponible|non più disponibile|fuori produzione|wycofan[yae]",
-    "SoldOut": "sold out|ausverkauft|épuisée?s?|agotad[oa]s?|esaurit[oaie]|wyprzedan[yae]",
+    "SoldOut": "sold out|ausverkauft|épuisée?s?|agotad[oa]s?|esaurit[oaie]|wyprzedan[yae]|"
+    "uitverkocht|udsolgt|utsolgt|slutsåld|esgotado",
     "OutOfStock": "out of stock|(?:not|no|0) (?:currently )?(?:in stock|available)|not currently available|"
     "unavailable|0 (?:auf lager|en stock)|nicht (?:auf lager|lieferbar|verfügbar|vorrätig|erhältlich)|"
     "(?:rupture|hors) (?:de )?stock|indisponible|(?:non|pas|no) (?:en stock|disponibles?)|"
     "sin (?:existencias|stock)|fuera de stock|"
-    "non disponibil[ei]|non in magazzino|niedostępn[yae]|brak (?:w magazynie|towaru)|nie ?ma w magazynie",
+    "non disponibil[ei]|non in magazzino|niedostępn[yae]|brak (?:w magazynie|towaru)|nie ?ma w magazynie|"
+    "niet op voorraad|ej i lager|ikke på lager|inte i lager|není skladem",
     "PreOrder": "pre-?order|vorbestell(?:en|ung|bar)|précommande[r]?|preventa|reservar ya|preordin[ea]|"
     "preordine|przedsprzedaż",
     "BackOrder": "back-?order(?:ed)?|on back ?order",
     "LimitedAvailability": "limited (?:availability|stock)|low stock|begrenzt verfügbar|stock limité|"
     "últimas unidades|disponibilità limitata|ostatnie sztuki",
     "InStock": "in stock|available|(?:auf|an) lager|lieferbar|verfügbar|vorrätig|en stock|disponibles?|"
-    "en existencias?|disponibil[ei]|in magazzino|dostępn[yae]|w magazynie|na stanie",
+    "en existencias?|disponibil[ei]|in magazzino|dostępn[yae]|w magazynie|na stanie|"
+    "op voorraad|i lager|på lager|skladem|em estoque",
 }
 _SEARCHES = [(name, re.compile(rf"(?<!\w)(?:{phrases})(?!\w)").search) for name, phrases in _PHRASES.items()]
 _SCHEMA = re.compile(r"^(?:https?://)?(?:www\.)?schema\.org/", re.IGNORECASE)
