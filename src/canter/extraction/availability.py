@@ -33,7 +33,8 @@ _PHRASES = {
     "(?:rupture|hors) (?:de )?stock|en rupture|indisponible|(?:non|pas|no) (?:en stock|disponibles?)|"
     "sin (?:existencias|stock)|fuera de stock|"
     "non disponibil[ei]|non in magazzino|niedostępn[yae]|brak (?:w magazynie|towaru)|nie ?ma w magazynie|"
-    "ej i lager|ikke på lager|inte i lager|není skladem|niet (?:op voorraad|leverbaar|beschikbaar)|(?:sem|fora de) (?:estoque|stock)|indisponíve(?:l|is)|"
+    "ej i lager|ikke på lager|inte i lager|není skladem|niet (?:op voorraad|leverbaar|beschikbaar)|"
+    "(?:sem|fora de) (?:estoque|stock)|indisponíve(?:l|is)|"
     "нет (?:в наличии|на складе)|отсутствует|недоступ(?:ен|на|но|ны)|"
     # a stock of none, what will only come, and an offer to say when it does
     "(?:in stock|stock|auf lager|lagerbestand|en stock|magazzino|magazynie|на складе) ?: ?0(?![.,]?\\d)|"
@@ -50,8 +51,8 @@ _PHRASES = {
     "últimas unidades|disponibilità limitata|ostatnie sztuki",
     "InStock": "in stock|available|(?:auf|an) lager|lieferbar|verfügbar|vorrätig|en stock|disponibles?|"
     "en existencias?|disponibil[ei]|disponibilità immediata|pronta consegna|in magazzino|dostępn[yae]|"
-    "w magazynie|na stanie|(?:op|in) voorraad|leverbaar|(?:i|på) lager|skladem|em (?:estoque|stock)|disponíve(?:l|is)|"
-    "(?:есть )?в наличии|на складе|stock ?: ?[1-9]\\d*|only [1-9]\\d* left|nur noch [1-9]\\d*|"
+    "w magazynie|na stanie|(?:op|in) voorraad|leverbaar|(?:i|på) lager|skladem|em (?:estoque|stock)|"
+    "disponíve(?:l|is)|(?:есть )?в наличии|на складе|stock ?: ?[1-9]\\d*|only [1-9]\\d* left|nur noch [1-9]\\d*|"
     "plus que [1-9]\\d*|quedan [1-9]\\d*|solo [1-9]\\d* rimast[ei]|tylko [1-9]\\d* szt",
 }
 _SEARCHES = [(name, re.compile(rf"(?<!\w)(?:{phrases})(?!\w)").search) for name, phrases in _PHRASES.items()]
