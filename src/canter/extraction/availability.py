@@ -52,7 +52,7 @@ _PHRASES = {
     "InStock": "in stock|available|(?:auf|an) lager|lieferbar|verfügbar|vorrätig|en stock|disponibles?|"
     "en existencias?|disponibil[ei]|disponibilità immediata|pronta consegna|in magazzino|dostępn[yae]|"
     "w magazynie|na stanie|(?:op|in) voorraad|leverbaar|(?:i|på) lager|skladem|em (?:estoque|stock)|"
-    "disponíve(?:l|is)|(?:есть )?в наличии|на складе|stock ?: ?[1-9]\\d*|only [1-9]\\d* left|nur noch [1-9]\\d*|"
+    "disponíve(?:l|is)|в наличии|на складе|stock ?: ?[1-9]\\d*|only [1-9]\\d* left|nur noch [1-9]\\d*|"
     "plus que [1-9]\\d*|quedan [1-9]\\d*|solo [1-9]\\d* rimast[ei]|tylko [1-9]\\d* szt",
 }
 _SEARCHES = [(name, re.compile(rf"(?<!\w)(?:{phrases})(?!\w)").search) for name, phrases in _PHRASES.items()]
