@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
-from canter.extraction.auto.words import BUY
+from canter.extraction.auto.words import BUY, OTHERS, camel
 from canter.extraction.html import Element, Text, Tree
 from canter.extraction.values import collapse
 
 MAX_LEVELS = 12  # elements around a text that are looked at
+_ALL_LEVELS = 80  # elements around the title
 MAX_BEFORE, MAX_AFTER = 1_000, 5_000  # nodes around the title that are looked at
 _BEFORE, _AFTER = 2_000, 8_000  # characters around the title in which a page sells its product
 _MAX_NODES = 60  # nodes in an element that is looked at as a whole
@@ -51,7 +52,13 @@ class View:
         self.title_index = self._named(names) if heading is None else min(len(before), len(self.nodes) - 1)
         start = self._starts[self.title_index] if self.title_index is not None and self.pieces else 0
         self.window = (max(0, start - _BEFORE), start + _AFTER)
+        title = self.nodes[self.title_index or 0] if self.title_index is not None and self.nodes else None
+        self._common = frozenset(around(title, _ALL_LEVELS) if title is not None else ())
         self.buy_index = self._find_buy()
+
+    def apart(self, node: Text | Element) -> Iterator[Element]:
+        """The elements around a text up to the first that holds the title too."""
+        return takewhile(lambda each: each not in self._common, around(node))
 
     def index_at(self, offset: int) -> int:
         """Which text stands at an offset of `text`."""
@@ -92,9 +99,17 @@ class View:
 
     def _find_buy(self) -> int | None:
         """The buy button nearest to the title, the first of the page without one."""
-        found = [index for index, _ in self.places(BUY) if self._is_button(index)]
+        buttons = (index for index, _ in self.places(BUY) if self._is_button(index))
+        found = [index for index in buttons if not self._is_other(index)]
         around = self.title_index or 0
         return min(found, key=lambda index: (abs(index - around), index), default=None)
+
+    def _is_other(self, index: int) -> bool:
+        """Whether a text stands among other products, as the boxes around it are called."""
+        return any(
+            OTHERS.search(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}"))
+            for each in self.apart(self.nodes[index])
+        )
 
     def _is_button(self, index: int) -> bool:
         if len(self.pieces[index]) > 40:
