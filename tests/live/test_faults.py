@@ -80,6 +80,16 @@ async def test_what_was_broken_once_is_fetched_again(tmp_path: Path) -> None:
     assert kept == set(records)
 
 
+async def test_a_redirect_is_followed_whatever_its_body(tmp_path: Path) -> None:
+    """Cut, wrongly coded or too large: its head says where the page is."""
+    names = ["redirect", "redirect_cut", "redirect_that_is_not_gzip", "redirect_too_large"]
+    async with FaultServer(*HOSTS) as server:
+        records, _ = await crawled(server, names, tmp_path, attempts=1)
+    for record in records.values():
+        assert (record.outcome, record.fields) == ("ok", {"title": "A page"})
+        assert [url.rpartition("/")[2] for url in record.redirects] == ["plain"]
+
+
 async def test_every_limit_of_time_and_size_is_an_option(tmp_path: Path) -> None:
     """`canter run` ends each slow or large answer by its own limit, and the record names it."""
     command = Command(tmp_path)
