@@ -8,12 +8,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import canter
 from canter.model import ErrorType, Record
 from canter.stores.warc import KeptPages
 from tests import scenarios
 from tests.faultserver import FaultServer
+from tests.live.command import Command
+from tests.live.servers import toml
 from tests.scenarios import Scenario
+
+pytestmark = pytest.mark.live
 
 SITE = canter.Site("all", hosts=["*"], fields={"title": canter.Field(css="h1")})
 SETTINGS = {
@@ -72,6 +78,42 @@ async def test_what_was_broken_once_is_fetched_again(tmp_path: Path) -> None:
         assert (record.outcome, record.fields) == ("ok", {"title": "A page"}), name
         assert record.attempts == 2 or name.partition("+")[0] in STALE
     assert kept == set(records)
+
+
+async def test_a_redirect_is_followed_whatever_its_body(tmp_path: Path) -> None:
+    """Cut, wrongly coded or too large: its head says where the page is."""
+    names = ["redirect", "redirect_cut", "redirect_that_is_not_gzip", "redirect_too_large"]
+    async with FaultServer(*HOSTS) as server:
+        records, _ = await crawled(server, names, tmp_path, attempts=1)
+    for record in records.values():
+        assert (record.outcome, record.fields) == ("ok", {"title": "A page"})
+        assert [url.rpartition("/")[2] for url in record.redirects] == ["plain"]
+
+
+async def test_every_limit_of_time_and_size_is_an_option(tmp_path: Path) -> None:
+    """`canter run` ends each slow or large answer by its own limit, and the record names it."""
+    command = Command(tmp_path)
+    async with FaultServer() as server:
+        ends = {
+            server.url("hang"): "no answer began within 0.4 s (first_byte_timeout)",
+            server.url("hang_after_head"): "no byte for 0.5 s (read_timeout)",
+            server.url("drip"): "not whole within 1.5 s (timeout)",
+            server.url("page").replace("http:", "https:"): (
+                "connected, and no TLS handshake within 0.3 s (tls_timeout)"
+            ),
+            server.url("endless"): "the body is over 2,097,152 bytes (max_body raises the cap)",
+        }
+        command.write("urls.txt", "\n".join(ends))
+        site = {"hosts": list(server.hosts), "robots": False}  # which no TLS handshake could fetch
+        command.write("sites.toml", toml({"sites.shop": site, "sites.shop.fields": {"title": "h1"}}))
+        options = {
+            "tls-timeout": "300ms", "first-byte-timeout": "0.4", "read-timeout": "0.5s", "timeout": "1.5",
+            "max-body": "2MiB", "attempts": "1",
+        }  # fmt: skip
+        given = [word for name, value in options.items() for word in (f"--{name}", value)]
+        summary = await asyncio.to_thread(command.crawl, "urls.txt", *given)
+    assert (summary["pages"], summary["errors"]) == (5, {"transient": 4, "too_large": 1})
+    assert {record["url"]: record["error"] for record in command.records()} == ends
 
 
 def expected(scenario: Scenario) -> tuple[str, str | None]:

@@ -108,6 +108,9 @@ WHOLE: Mapping[str, Scenario] = {
     "empty_coding": page("An empty Content-Encoding.", answer(TEXT, "Content-Encoding: ")),
     "whole_then_reset": page("A reset after the whole answer.", answer(TEXT), Step.RESET),
     "chunks_then_reset": page("A reset after the last chunk.", head(CHUNKED), CHUNKS, Step.RESET),
+    "empty_in_unknown_coding": page(
+        "No body, in a coding that nobody uses.", answer(b"", HTML, "Content-Encoding: exi"), body=b""
+    ),
     "empty": page("An empty page.", answer(b"", HTML), body=b""),
 }
 
@@ -149,6 +152,25 @@ OTHERS: Mapping[str, Scenario] = {
         301,
         None,
         answer(b"", GZIP, "Location: /scenario/plain", status="301 Moved Permanently"),
+    ),
+    "redirect_cut": told(
+        "302 that is cut within its body.",
+        302,
+        None,
+        head("Content-Length: 6000", "Location: /scenario/plain", status="302 Found") + b"moved",
+    ),
+    "redirect_that_is_not_gzip": told(
+        "302 whose body is not what its head says.",
+        302,
+        None,
+        answer(b"moved", GZIP, "Location: /scenario/plain", status="302 Found"),
+    ),
+    "redirect_too_large": told(
+        "302 with a body of 10 GB.",
+        302,
+        None,
+        head("Content-Length: 10000000000", "Location: /scenario/plain", status="302 Found"),
+        Step.HANG,
     ),
     "utf8_header": told(
         "A Location that is not ASCII.", 302, None, answer(b"", "Location: /caf\u00e9", status="302 Found")

@@ -21,9 +21,10 @@ def test_defaults_are_the_contracts() -> None:
 def test_the_strongest_source_wins() -> None:
     """Command line, CANTER_NAME, NAME, the site file's defaults, the default."""
     environment = {"CANTER_TIMEOUT": "20", "CANTER_LOG_LEVEL": "INFO", "LOG_LEVEL": "error"}
-    defaults = {"timeout": 10, "attempts": 5, "read_timeout": 3}
+    defaults = {"timeout": 10, "attempts": 5, "read_timeout": 3, "tls_timeout": "2s"}
     settings = resolve({"timeout": "40", "attempts": None}, environment, defaults, "sites.toml")
     assert (settings.timeout, settings.attempts, settings.read_timeout) == (40, 5, 3)
+    assert (settings.tls_timeout, settings.first_byte_timeout) == (2, None)
     assert settings.log_level == "info"
     assert settings.explicit == {"timeout", "log_level"}
     assert resolve({}, {"LOG_LEVEL": "error"}, {}).log_level == "error"

@@ -38,10 +38,13 @@ def test_a_sites_own_pace_yields_to_the_command_line() -> None:
 
 
 def test_a_sites_limits_hold_unless_the_command_line_says_otherwise() -> None:
-    """timeout, connect_timeout, read_timeout, max_body and attempts."""
+    """Every limit of time, max_body and attempts."""
     site = Site("s", hosts=["a.example"], fields=FIELDS, timeout=5, max_body="1MiB", attempts=7)
     assert policy(site).limits(site) == Limits(5, 10, 10, 1024**2)
     assert policy(site).attempts(site) == 7
+    slow = Site("s", hosts=["a.example"], fields=FIELDS, tls_timeout=0.5, first_byte_timeout=60)
+    assert policy(slow).limits(slow) == Limits(tls_timeout=0.5, first_byte_timeout=60)
+    assert policy(slow, tls_timeout="2").limits(slow) == Limits(tls_timeout=2, first_byte_timeout=60)
     told = policy(site, timeout="9", attempts=2)
     assert (told.limits(site).timeout, told.attempts(site)) == (9, 2)
     assert policy().limits(None) == Limits()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine
+from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
@@ -55,6 +56,7 @@ class Connection(ResponseHandler):
         self._part = bytearray()  # of a head that is not whole yet
         self._head_size = 0  # bytes of the heads of this answer before the part
         self._first_byte_timeout = 0.0
+        self._due = self._armed = 0.0  # loop times: of the next byte at the latest, and of the timer
         asking.get().dialled()
 
     @property
@@ -70,11 +72,29 @@ class Connection(ResponseHandler):
         super().set_response_params(**options)
 
     def start_timeout(self) -> None:
-        self._drop_timeout()
-        self._read_timeout_handle = self._loop.call_later(self._first_byte_timeout, self._no_first_byte)
+        self._due = self._loop.time() + self._first_byte_timeout
+        self._arm()
 
-    def _no_first_byte(self) -> None:
-        self.set_exception(FirstByteTimeout())
+    def _reschedule_timeout(self) -> None:
+        """A byte came. The timer is left alone where it is not too late: it looks when it goes off."""
+        self._due = self._loop.time() + (self.read_timeout or math.inf)
+        if self._read_timeout_handle is None or self._due < self._armed:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._drop_timeout()
+        if self._due < math.inf:
+            self._armed = self._due
+            self._read_timeout_handle = self._loop.call_at(self._due, self._on_read_timeout)
+
+    def _on_read_timeout(self) -> None:
+        self._read_timeout_handle = None
+        if self._loop.time() < self._due:
+            self._arm()
+        elif self.answered:
+            super()._on_read_timeout()
+        else:
+            self.set_exception(FirstByteTimeout())
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         if exc_cause is None:
@@ -84,8 +104,7 @@ class Connection(ResponseHandler):
             super().set_exception(exc, exc_cause)
 
     def data_received(self, data: bytes) -> None:
-        if self._awaits_head and data:
-            self._reschedule_timeout()
+        if self._awaits_head:
             while self._awaits_head and data:
                 data = self._take_head(data)
             if not data:
@@ -109,25 +128,31 @@ class Connection(ResponseHandler):
 
     def _take_head(self, data: bytes) -> bytes:
         """Take a head, or a part of one, from the data. What follows it is returned."""
-        if not self._part:
+        part = self._part
+        if not part:
             rest = data.lstrip(b"\r\n")  # left over by an answer before, or by a careless script
             self._head_size += len(data) - len(rest)
             data = rest
-        seen = len(self._part)
-        held = self._part + data if self._part else data
+        seen = len(part)
+        if seen:
+            part += data
+        held = part or data
         end = _END.search(held, max(seen - 2, 0))
         size = end.end() if end else len(held)
         if self._head_size + size > MAX_HEAD:
             return self._refuse(HeadTooLarge())
         if held[: len(_VERSION)] != _VERSION[: len(held)]:
-            return self._refuse(BadStatusLine(repr(bytes(held[:60]))))
+            return self._refuse(BadHttpMessage(f"it begins with {bytes(held[:60])!r}"))
         if end is None:
-            self._part += data
+            if not seen:
+                part += data
+            self._reschedule_timeout()
             return b""
-        self._part.clear()
+        whole = bytes(held[:size])
+        part.clear()
         self._head_size += size
         try:
-            head = _framed(bytes(held[:size]))
+            head = _framed(whole)
         except BadHttpMessage as error:
             return self._refuse(error)
         super().data_received(head)

@@ -194,7 +194,7 @@ class _Brotli:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._received += len(data)
-        while data or not self._stream.can_accept_more_data():
+        while True:
             try:
                 piece = self._stream.process(data, output_buffer_limit=STEP)
             except brotli.error as exc:
@@ -202,6 +202,8 @@ class _Brotli:
             data = b""
             if piece:
                 yield piece
+            if len(piece) < STEP or self._stream.is_finished():
+                return
 
     def finish(self) -> None:
         if self._received and not self._stream.is_finished():

@@ -87,7 +87,8 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
         case MemoryError():
             return FaultKind.TOO_LARGE, "the answer does not fit in memory"
         case aiohttp.ClientPayloadError():
-            return FaultKind.CUT, f"the body was cut: {_line(exc.__cause__ or exc)}"
+            cause = exc.__cause__ or exc
+            return FaultKind.CUT, f"the body was cut: {_line(getattr(cause, 'message', cause))}"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return FaultKind.BAD_URL, f"not a URL that can be requested: {_line(exc)}"
         case _:
