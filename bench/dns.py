@@ -156,7 +156,7 @@ def _lookup(way: str) -> tuple[Lookup, Callable[[], Awaitable[None]]]:
         return names.addresses, close
     resolver: aiohttp.abc.AbstractResolver = aiohttp.ThreadedResolver()
     if way == "aiodns":
-        resolver = aiohttp.AsyncResolver(nameservers=[NAME_SERVER], timeout=2.0, tries=2)
+        resolver = aiohttp.AsyncResolver(nameservers=[NAME_SERVER], timeout=2.0, tries=4)
     return lambda name: resolver.resolve(name, 80, socket.AF_UNSPEC), resolver.close
 
 

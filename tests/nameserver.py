@@ -40,12 +40,13 @@ class NameServer(asyncio.DatagramProtocol):
     """Answers for `zone`; a value of two is for A and for AAAA. Names outside it are NXDOMAIN.
 
     `asked` counts the questions by (name, type), `open` those held back while `held` is set, `most`
-    how many were so at once.
+    how many were so at once. `deaf` says how often a name is not heard before it is answered.
     """
 
     def __init__(self, zone: Mapping[str, Any]) -> None:
         self.zone = dict(zone)
         self.asked: Counter[tuple[str, int]] = Counter()
+        self.deaf: Counter[str] = Counter()
         self.held = False
         self.open: list[tuple[bytes, Any]] = []
         self.most = 0
@@ -85,7 +86,7 @@ class NameServer(asyncio.DatagramProtocol):
         entry = self.zone.get(name, Trouble.NXDOMAIN)
         if isinstance(entry, tuple):
             entry = entry[kind == AAAA]
-        if entry is Trouble.SILENCE:
+        if entry is Trouble.SILENCE or self.asked[name, kind] <= self.deaf[name]:
             return
         if entry is Trouble.JUNK:
             reply = b"\xff" * 40

@@ -181,6 +181,17 @@ async def test_half_an_answer_is_enough(server: NameServer, name: str) -> None:
         assert await names.addresses(name) == ("127.0.0.1",)
 
 
+async def test_a_slow_answer_of_a_quick_server_is_waited_for(server: NameServer) -> None:
+    """A name that takes the server long to find is asked for again, though others came at once."""
+    server.zone |= {f"n{n}.test": Host(("127.0.0.1",)) for n in range(50)}
+    server.deaf["shop.test"] = 3
+    names = Names([server.address], timeout=0.1)
+    for n in range(50):
+        await names.addresses(f"n{n}.test")
+    assert await names.addresses("shop.test") == ("127.0.0.1",)
+    names.close()
+
+
 async def test_the_next_server_is_asked() -> None:
     """A name server that fails does not stand in the way of the second."""
     zone = {"shop.test": Trouble.SILENCE, "other.test": Trouble.SERVFAIL}
