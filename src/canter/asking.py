@@ -6,9 +6,11 @@ from canter.hosts import Job, PageJob, RobotsJob
 from canter.model import Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
 from canter.pace import Sample
 from canter.policy import Policy
-from canter.rules.classify import classify, retry_after
+from canter.rules.challenge import challenge
+from canter.rules.classify import asked_wait, classify
 from canter.rules.robots import MAX_ROBOTS
 
+_FORBIDDEN = 403
 _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 
 
@@ -52,12 +54,17 @@ def verdict_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: floa
 
 
 def sample_of(answer: Response | Fault, sent_at: float, utc: float) -> Sample | None:
-    """What an answer that came at `utc` tells of its host; None where the host never saw the request."""
-    if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
-        return None
-    latency = answer.latency if isinstance(answer, Response) else answer.elapsed
-    wait = answer.headers.get("Retry-After")
-    return Sample(sent_at, answer.status, latency, retry_after(wait, utc) if wait else None, answer.headers)
+    """What an answer that came at `utc` tells of its host; None where the host never saw the request.
+
+    A challenge page is a 403 for the pace, whatever status it came with.
+    """
+    wait = asked_wait(answer.headers, utc)
+    if isinstance(answer, Fault):
+        if answer.kind in _NOT_ASKED:
+            return None
+        return Sample(sent_at, answer.status, answer.elapsed, wait, answer.headers)
+    status = _FORBIDDEN if answer.status < 400 and challenge(answer) else answer.status
+    return Sample(sent_at, status, answer.latency, wait, answer.headers)
 
 
 def _same_origin(task: Task) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "canter"
 
-BASE = {"errors", "model", "urls", "protocols", "config"}
+BASE = {"errors", "model", "urls", "headers", "protocols", "config"}
 SITES = BASE | {"sites"}  # what the pure rooms may know: values, settings, and sites as values
 
 # room: the other rooms it may import. A room is a module of `canter` or a package with all its modules.
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "urls": set(),
+    "headers": set(),
     "protocols": {"model"},
     "config": {"errors", "model", "canter"},
     "sites": {"errors", "model", "urls"},
