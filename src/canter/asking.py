@@ -23,6 +23,8 @@ def request_of(job: Job, policy: Policy) -> Request:
     headers = validators(job, policy)
     if job.site and job.site.headers and _same_origin(job.task):
         headers = {**job.site.headers, **headers}
+    if job.bounds:
+        return Request(job.url, headers, job.bounds, truncate=True)
     return Request(job.url, headers, policy.limits(job.site))
 
 

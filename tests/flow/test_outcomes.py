@@ -116,8 +116,8 @@ def test_a_challenge_page_is_blocked_and_slows_its_host(tmp_path: Path) -> None:
     """A challenge at status 200 is no page: asked once, `blocked`, and the host rests as after a 403."""
     challenge = page(URL, b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>")
     first, later = urls("a.example", 8, "first"), urls("a.example", 3, "later")
-    rows = [*(row(url, priority=9) for url in first), row(URL, priority=5), *later]
-    crawl = House(tmp_path).crawl(rows, Web({URL: challenge}))
+    queued = [*(row(url, priority=9) for url in first), row(URL, priority=5), *(row(url) for url in later)]
+    crawl = House(tmp_path).crawl(queued, Web({URL: challenge}))
     assert (crawl.records[URL].outcome, crawl.records[URL].error_type) == ("failed", "blocked")
     assert crawl.records[URL].missing == []
     sent = {each.request.url: each.at for each in crawl.pages()}

@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": set(),
     "rows": set(),
     "parquet": {"errors", "rows", "tables"},
-    "sources": {"errors", "rows", "tables", "parquet"},
+    "sitemaps": {"errors", "urls", "rows", "tables"},
+    "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
     "observe": {"model"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
@@ -51,7 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
     | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
-    "run": SITES | {"policy", "engine", "feed", "sources", "observe", "stores", "transports"},
+    "run": SITES
+    | {"rules", "policy", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
+    | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     # programs: nobody imports them
     "apps": SITES | {"extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},
