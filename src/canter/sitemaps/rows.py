@@ -234,12 +234,14 @@ def _entries(reader: BufferedReader, file: _File) -> Iterator[list[Entry | None]
                 yield [_joined(entry, file.base) for entry in entries]
             if parser.broken:
                 break
-        yield [_joined(entry, file.base) for entry in parser.close()]
     except _Damaged as error:
         trouble = str(error)
-    trouble = parser.broken or trouble
+    last = [_joined(entry, file.base) for entry in parser.close()]
+    trouble = trouble or parser.broken
     if trouble and not parser.recognised:
         raise _Unreadable(trouble)
+    if last:
+        yield [*last]
     if trouble:
         yield [Entry(file.name, False, None, f"the sitemap breaks off: {trouble}; the rest is not read")]
 
