@@ -63,7 +63,7 @@ def failure(canter: Command, *arguments: str) -> str:
 
 
 def test_a_sitemap_by_its_url(canter: Command, shop: Shop) -> None:
-    """An index, a packed sitemap, a redirect and a failure that passes: every page once, all by one command."""
+    """An index, a packed sitemap, a redirect, a failure that passes: every page once, by one command."""
     tries = {"/flaky.xml": 2}
     files: dict[str, str | bytes | web.Response] = {
         "/sitemap.xml": index("/a.xml", "/b.xml.gz", "/moved.xml", "/flaky.xml", "/sitemap.xml"),

@@ -148,10 +148,11 @@ def _is_html(answer: Response) -> bool:
 
 
 def _title(head: bytes) -> str:
-    lower = head.lower()
-    begin = lower.find(b"<title")
-    begin = lower.find(b">", begin) + 1 if begin >= 0 else 0
-    end = lower.find(b"</title", begin)
+    begin = head.find(b"<title")
+    if begin < 0 and (begin := head.find(b"<TITLE")) < 0:
+        return ""
+    begin = head.find(b">", begin) + 1
+    end = head.find(b"</", begin)
     if not begin or end < 0:
         return ""
     return " ".join(unescape(head[begin : min(end, begin + 600)].decode("utf-8", "replace")).split())
