@@ -90,6 +90,9 @@ ORDINARY = {
     "a redirect": html("", "", '<meta http-equiv="refresh" content="0; url=https://h.example/new">'),
     "a ticker": html("Stock", "<h1>Stock of lamps</h1>", '<meta http-equiv="refresh" content="300">'),
     "a card": html("Card", "<h1>Security check card</h1><p>APR 19.99%</p>"),
+    "a ticket": html("Jazz night", "<h1>Jazz night</h1><p>Event ID: 42. Reference #12660700</p>"),
+    "a bolt": html("403 stainless bolt", "<h1>403 stainless bolt</h1><p>Press and hold to open the box</p>"),
+    "a form": html("Contact", "<h1>Contact us</h1><form>Captcha: <input name=c></form>"),
     "a sign-in": html("Sign in", "<form><input type=email><input type=password><p class=captcha></form>"),
     "nothing": "<html><body></body></html>",
     "links": html("Shop", "<p>verify you are human</p>" + '<a href="/p">lamp</a>' * 21),
@@ -120,6 +123,9 @@ def test_failing_answers_need_the_machinery_of_a_challenge() -> None:
     assert challenge(answer(CHALLENGES["a script while one waits"], 503)) == "it loads _cf_chl_opt"
     for name in ("a refusal in upper case", "a page that waits", "a cookie and a reload"):
         assert challenge(answer(CHALLENGES[name], 503)) is None
+    waiting = html("Please wait", '<p>Checking your browser</p><div class="h-captcha"></div>')
+    assert challenge(answer(waiting, 503)) == "a captcha"
+    assert challenge(answer(CHALLENGES["a captcha alone"], 500)) is None
 
 
 def test_only_html_is_looked_at() -> None:

@@ -29,7 +29,6 @@ NEXT_TO_NOTHING = 200
 SOON = 30  # seconds until a page that waits for something reloads itself
 
 _HEAD = 16 * 1024  # bytes in which a title begins
-_HEADING = 80  # characters of a short text that stand for its heading
 _NO_PAGE = frozenset({404, 410, 420, 429})  # what these say holds, whatever page comes with them
 
 # Headers by which a CDN marks its challenge pages.
@@ -39,7 +38,8 @@ _YOU_ARE = r"you(?:['\u2019]?re| are) (?:really |indeed )?"
 _TITLES = re.compile(
     r"just a moment|attention required|access (?:to this \w+ )?(?:has been |is |was )?(?:denied|restricted|"
     r"blocked)|\b(?:request|page|ip|connection|client) (?:was |has been |is )?(?:blocked|rejected|denied)|"
-    r"you have been blocked|^blocked$|^(?:error )?403\b|^(?:403 )?forbidden|pardon our interruption|"
+    r"you have been blocked|^blocked$|^(?:error )?403(?:\W+(?:error|forbidden|access)\b|$)|^forbidden|"
+    r"pardon our interruption|"
     r"\b(?:ro)?bot (?:check|detection|detected|verification|protection)|robot or human|human verification|"
     rf"{_YOU_ARE}(?:a )?(?:human|robot|not a (?:ro)?bot)|are you (?:a )?(?:human|(?:ro)?bot)|"
     r"not a (?:ro)?bot\b|captcha|security (?:check|verification|challenge)|(?:client|browser|js) challenge|"
@@ -55,14 +55,14 @@ _SAYINGS = re.compile(
     rf"(?:verify|verifying|confirm|prove|ensure|sure|check(?:ing)?)(?: that| if)? {_YOU_ARE}(?:a )?(?:human|"
     r"(?:ro)?bot|real person|not a (?:ro)?bot)|verification that you are human|"
     r"are you (?:a )?(?:human|robot)\b|"
-    r"unusual (?:traffic|activity) (?:from|on|in)|automated (?:access|requests|queries|traffic|tools)|"
+    r"unusual traffic (?:from|on|in)|unusual activity from|automated (?:access|requests|queries|traffic)|"
     r"using automation tools|checking (?:your browser|if the site connection)|"
     r"enable (?:js|javascript) and (?:cookies|disable)|complet\w+ (?:the |a )?(?:security check|captcha)|"
-    r"solv\w+ (?:the|this|a) captcha|type the characters you see|enter the characters|press (?:&|and) hold|"
+    r"solv\w+ (?:the|this|a) captcha|(?:type|enter) the characters you see|"
     r"you have been blocked|your (?:request|access|ip(?: address)?) (?:\S+ )?(?:has been|was|is) (?:blocked|"
     r"denied|banned)|access (?:to this \w+ )?(?:has been|is|was) denied|"
     r"(?:don['\u2019]t|do not) have permission to access|request (?:has been|was|is) (?:blocked|rejected)|"
-    r"url was rejected|(?:support|incident|event|ray) id\b ?[:#]?|reference ?# ?[0-9a-f.]{8}|"
+    r"url was rejected|(?:support|incident) id\b|\bray id:? ?[0-9a-f]{8}|reference ?# ?\d+\.[0-9a-f]{6}|"
     r"security of your connection|using a security service to protect|"
     r"(?:kein|pas un|no eres un|n[ãa]o [ée] um|non sei un|geen) rob[oô]|вы не робот|滑动验证|安全验证",
     re.IGNORECASE,
@@ -72,7 +72,7 @@ _SAYINGS = re.compile(
 _KEYS = (
     "human", "bot", "captcha", "blocked", "denied", "denial", "restricted", "forbidden", "403", "rejected",
     "interruption", "moment", "attention", "challenge", "security", "unusual", "ddos", "brows", "verif",
-    "automat", "connection", "enable j", "characters", "hold", "banned", "permission", " id", "reference",
+    "automat", "connection", "enable j", "characters", "banned", "permission", " id", "reference",
     "person", "detect", "verweigert", "accès", "acces", "acesso", "toegang", "dostęp", "rob", "доступ",
     "робот", "验证", "拒", "安全",
 )  # fmt: skip
@@ -85,6 +85,7 @@ _MACHINERY = re.compile(
     r"\.within\.website/x/cmd/anubis|rbzns|slowaes"
 )
 _CAPTCHA = re.compile(r"captcha|turnstile|geetest|arkoselabs")
+_RELOADING = "a script that sets a cookie and loads the page again"
 _SETS_COOKIE = re.compile(r"document\.cookie\s*=")
 _LOADS_AGAIN = re.compile(r"location(?:\.href)?\s*=[^=]|location\.(?:reload|replace|assign)\s*\(")
 _REFRESH = re.compile(r"<meta[^>]{0,80}http-equiv\s*=\s*[\"']?refresh[^>]{0,400}>")
@@ -128,7 +129,7 @@ def challenge(answer: Response) -> str | None:
     if page is None or page.has_content():
         return None
     if status >= 400:  # words alone are those of an ordinary refusal, and pages of errors may reload
-        return page.machinery()
+        return page.machinery() or page.trial(titled)
     if titled:
         return f'its title is "{title[:80]}"'
     return page.saying() or page.machinery() or page.emptiness(answer.url)
@@ -202,7 +203,7 @@ class _Little:
         """What it says that only a challenge or a refusal says."""
         found = _search(_SAYINGS, self._text) or _search(_SAYINGS, self._noscript)
         if found is None and len(self._text) <= 2 * NEXT_TO_NOTHING:
-            found = _search(_TITLES, self._text[:_HEADING])
+            found = _TITLES.match(self._text)
         return f'it says "{found.group().strip()}"' if found else None
 
     def machinery(self) -> str | None:
@@ -212,6 +213,14 @@ class _Little:
             return f"it loads {found.group()}" if found else None
         return None
 
+    def trial(self, titled: bool) -> str | None:
+        """What it puts its visitor to, where its words say that it is a challenge."""
+        if not titled and not self.saying():
+            return None
+        if _CAPTCHA.search(self._markup):
+            return "a captcha"
+        return _RELOADING if self._sets_cookie_and_reloads() else None
+
     def emptiness(self, url: str) -> str | None:
         """What it does beside showing next to nothing."""
         markup = self._markup
@@ -220,9 +229,12 @@ class _Little:
         if not _ELEMENTS.search(markup):
             if _CAPTCHA.search(markup):
                 return "a captcha and nothing else"
-            if _SETS_COOKIE.search(markup) and _LOADS_AGAIN.search(markup):
-                return "a script that sets a cookie and loads the page again"
+            if self._sets_cookie_and_reloads():
+                return _RELOADING
         return "it only reloads itself" if self._reloads(url) else None
+
+    def _sets_cookie_and_reloads(self) -> bool:
+        return bool(_SETS_COOKIE.search(self._markup) and _LOADS_AGAIN.search(self._markup))
 
     def _reloads(self, url: str) -> bool:
         refresh = _REFRESH.search(self._markup)
