@@ -10,11 +10,13 @@ from canter.hosts import Job, PageJob, RobotsJob
 from canter.model import Fault, FaultKind, Outcome, Request, Response, Verdict
 from canter.pace import Sample
 from canter.policy import Policy
-from canter.rules.classify import classify, retry_after
+from canter.rules.challenge import challenge
+from canter.rules.classify import asked_wait, classify
 from canter.rules.redirects import Redirect, follow, same_origin, step
 from canter.rules.robots import MAX_ROBOTS
 from canter.urls import BadUrl, parse_url
 
+_FORBIDDEN = 403
 _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
 _NO_SECRETS = ("accept", "accept-language")  # any browser tells them to any server
 
@@ -32,6 +34,8 @@ def request_of(job: Job, host: str, policy: Policy, cookie: str = "") -> Request
     if cookie:
         name = next((name for name in headers if name.lower() == "cookie"), "Cookie")
         headers[name] = f"{headers[name]}; {cookie}" if name in headers else cookie
+    if job.bounds:
+        return Request(job.url, headers, job.bounds, truncate=True, tls=tls)
     return Request(job.url, headers, policy.limits(job.site), tls=tls)
 
 
@@ -90,9 +94,14 @@ def meaning_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: floa
 
 
 def sample_of(answer: Response | Fault, sent_at: float, utc: float) -> Sample | None:
-    """What an answer that came at `utc` tells of its host; None where the host never saw the request."""
-    if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
-        return None
-    latency = answer.latency if isinstance(answer, Response) else answer.elapsed
-    wait = answer.headers.get("Retry-After")
-    return Sample(sent_at, answer.status, latency, retry_after(wait, utc) if wait else None, answer.headers)
+    """What an answer that came at `utc` tells of its host; None where the host never saw the request.
+
+    A challenge page is a 403 for the pace, whatever status it came with.
+    """
+    wait = asked_wait(answer.headers, utc)
+    if isinstance(answer, Fault):
+        if answer.kind in _NOT_ASKED:
+            return None
+        return Sample(sent_at, answer.status, answer.elapsed, wait, answer.headers)
+    status = _FORBIDDEN if answer.status < 400 and challenge(answer) else answer.status
+    return Sample(sent_at, status, answer.latency, wait, answer.headers)

@@ -20,7 +20,7 @@ from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import Fault, Request, Response, Task, Verdict
+from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
 from canter.permission import Permission
 from canter.policy import Policy
 from canter.protocols import Batch, Keeper, Observer, Transport, Visit, Work
@@ -127,18 +127,21 @@ class Engine:
             self._over.set_result(None)
         await self._transport.close()
 
-    async def fetch(self, url: str) -> Page:
-        """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does."""
+    async def fetch(self, url: str, bounds: Limits | None = None) -> Page:
+        """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does.
+
+        `bounds`: others than the site's; a body beyond them is cut there.
+        """
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
-            return Page(url, error=parsed.reason)
+            return Page(url, error=parsed.reason, error_type=ErrorType.MALFORMED)
         if self._draining:
             return page_of(url, None, STOPPED)
         now = self._loop.time()
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        self._frontier.again(host, PageJob(task, self._policy.site(task), future), now)
+        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds), now)
         self._wake()
         return await future
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canter.model import Task, Verdict
+from canter.model import Limits, Task, Verdict
 from canter.policy import Pace, Policy
 from canter.protocols import HostNote, HostRow, Work
 from canter.robots import HostRobots
@@ -22,11 +22,15 @@ START = (-(2.0**60), -(2**63))  # before every task
 
 @dataclass(slots=True, eq=False)
 class PageJob:
-    """A task of the crawl; with `future`, a page that the library's user asked for by itself."""
+    """A task of the crawl; with `future`, a page that was asked for by itself.
+
+    `bounds`: its own, in place of the site's; a longer body is cut there.
+    """
 
     task: Task
     site: Site | None
     future: asyncio.Future[Any] | None = None
+    bounds: Limits | None = None
 
     @property
     def url(self) -> str:

@@ -112,6 +112,19 @@ def test_the_retry_budget_holds(tmp_path: Path) -> None:
     assert crawl.seconds < last_first + 1_900
 
 
+def test_a_challenge_page_is_blocked_and_slows_its_host(tmp_path: Path) -> None:
+    """A challenge at status 200 is no page: asked once, `blocked`, and the host rests as after a 403."""
+    challenge = page(URL, b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>")
+    first, later = urls("a.example", 8, "first"), urls("a.example", 3, "later")
+    queued = [*(row(url, priority=9) for url in first), row(URL, priority=5), *(row(url) for url in later)]
+    crawl = House(tmp_path).crawl(queued, Web({URL: challenge}))
+    assert (crawl.records[URL].outcome, crawl.records[URL].error_type) == ("failed", "blocked")
+    assert crawl.records[URL].missing == []
+    sent = {each.request.url: each.at for each in crawl.pages()}
+    assert len(crawl.pages()) == len(sent) == 12
+    assert min(sent[url] for url in later) >= sent[URL] + 30
+
+
 @pytest.mark.parametrize("code", [429, 503])
 def test_retry_after_pauses_the_host(tmp_path: Path, code: int) -> None:
     """Retry-After is kept by the whole host, and the refused page is no attempt."""

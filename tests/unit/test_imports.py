@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "canter"
 
-BASE = {"errors", "model", "urls", "protocols", "config"}
+BASE = {"errors", "model", "urls", "headers", "protocols", "config"}
 SITES = BASE | {"sites"}  # what the pure rooms may know: values, settings, and sites as values
 
 # room: the other rooms it may import. A room is a module of `canter` or a package with all its modules.
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "urls": set(),
+    "headers": set(),
     "protocols": {"model"},
     "config": {"errors", "model", "canter"},
     "sites": {"errors", "model", "urls"},
@@ -37,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": set(),
     "rows": set(),
     "parquet": {"errors", "rows", "tables"},
-    "sources": {"errors", "rows", "tables", "parquet"},
+    "sitemaps": {"errors", "urls", "rows", "tables"},
+    "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
     "observe": {"model"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
@@ -54,7 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
     | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
-    "run": SITES | {"policy", "engine", "feed", "sources", "observe", "stores", "transports"},
+    "run": SITES
+    | {"rules", "policy", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
+    | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     # programs: nobody imports them
     "apps": SITES | {"extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},

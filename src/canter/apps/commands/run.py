@@ -46,7 +46,8 @@ def run(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOURCE...", help=".txt, .csv, .jsonl or .parquet files of URLs; - is standard input."
+            metavar="SOURCE...",
+            help=".txt, .csv, .jsonl, .parquet or sitemaps of URLs; URLs of sitemaps; - is standard input.",
         ),
     ] = None,
     sites: SitesOption = None,
