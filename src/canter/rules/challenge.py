@@ -90,7 +90,7 @@ _SETS_COOKIE = re.compile(r"document\.cookie\s*=")
 _LOADS_AGAIN = re.compile(r"location(?:\.href)?\s*=[^=]|location\.(?:reload|replace|assign)\s*\(")
 _REFRESH = re.compile(r"<meta[^>]{0,80}http-equiv\s*=\s*[\"']?refresh[^>]{0,400}>")
 _REFRESH_DELAY = re.compile(r"content\s*=\s*[\"']?\s*(\d{1,6})")
-_REFRESH_URL = re.compile(r"url\s*=\s*[\"']?([^\"'>\s]*)")
+_REFRESH_URL = re.compile(r"content\s*=\s*[\"']?\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"'>\s]*)")
 
 # What a page of its own has, however short it is: a product's data, a price or rate, fields to fill in.
 _CONTENT = re.compile(
