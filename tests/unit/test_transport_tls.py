@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import warnings
 from collections.abc import Callable
@@ -156,7 +157,7 @@ def _overloaded(context: ssl.SSLContext) -> None:
         (_old, FaultKind.TLS, "the server's TLS is too old; 1.2 is the oldest that is spoken"),
         (_no_cipher, FaultKind.TLS, "no cipher in common"),
         (_unknown_name, FaultKind.TLS, "the server knows no host of this name"),
-        (_overloaded, FaultKind.CONNECT, "no connection: "),
+        (_overloaded, FaultKind.CONNECT, "the TLS handshake broke off: tlsv1 alert internal error"),
     ],
 )
 async def test_handshakes_that_fail_are_told_apart(
@@ -169,6 +170,26 @@ async def test_handshakes_that_fail_are_told_apart(
         answer = await ask(server, Tls(ca_file=bundle))
     assert isinstance(answer, Fault)
     assert (answer.kind, says in answer.message) == (kind, True), answer.message
+
+
+async def test_a_handshake_that_is_cut_is_no_matter_of_trust() -> None:
+    """A server that hangs up within it may do better next time."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(bytes([22, 3, 3, 0, 100]))  # a record of which nothing follows
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, HOST, 0) as server:
+        transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK)
+        url = f"https://{HOST}:{server.sockets[0].getsockname()[1]}/"
+        answer = await transport.send(Request(url, {}, Limits(connect_timeout=5)))
+        await transport.close()
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.CONNECT, answer.message
+    assert answer.message.startswith("no connection: ")
+    assert len(answer.message) > len("no connection: ")
 
 
 # A client's certificate

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from canter.model import FaultKind, Limits
 from canter.transports.decoding import DecodingError
 from canter.transports.dns import NoSuchName
-from canter.transports.tls import no_handshake, not_trusted, turned_away
+from canter.transports.tls import no_handshake, not_trusted, said, turned_away
 
 MAX_LINE = 64 * 1024  # bytes of the status line, and of one header
 MAX_HEADERS = 256
@@ -125,6 +125,8 @@ def _no_connection(exc: aiohttp.ClientConnectorError, host: str) -> tuple[FaultK
         return FaultKind.TLS, _line(not_trusted(exc.certificate_error, host))
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _CLOSED) and (why := no_handshake(cause)):
         return FaultKind.TLS, _line(why)
+    if isinstance(cause, ssl.SSLError):
+        return FaultKind.CONNECT, _line(f"no connection: the TLS handshake broke off: {said(cause)}")
     if cause.errno:
         reason = os.strerror(cause.errno)  # asyncio's own text repeats the address instead
     return FaultKind.CONNECT, f"no connection: {reason or 'it was closed before it was ready'}"

@@ -57,7 +57,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:
-        raise ConfigError(f"ca_file: {tls.ca_file}: expected certificates in PEM: {_said(error)}") from error
+        raise ConfigError(f"ca_file: {tls.ca_file}: expected certificates in PEM: {said(error)}") from error
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # from 3.13 on Python refuses what browsers accept
     context.set_alpn_protocols(["http/1.1"])
     if tls.client_cert:
@@ -75,7 +75,7 @@ def _show(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     except ssl.SSLError as error:
         if "MISMATCH" in (error.reason or ""):
             raise ConfigError(f"client_key: {key or cert}: expected the key of {cert}") from error
-        text = f"expected a certificate and its key in PEM: {_said(error)}"
+        text = f"expected a certificate and its key in PEM: {said(error)}"
         raise ConfigError(f"client_cert: {cert}{f' and {key}' if key else ''}: {text}") from error
     except _Encrypted as error:
         raise ConfigError(f"client_key: {key or cert}: expected a key without a pass phrase") from error
@@ -123,7 +123,7 @@ def no_handshake(error: ssl.SSLError) -> str | None:
     if "INTERNAL_ERROR" in reason:
         return None
     text = _meaning(reason, _HANDSHAKES)
-    return f"no TLS: {text} ({_said(error)})" if text else f"no TLS: {_said(error)}"
+    return f"no TLS: {text} ({said(error)})" if text else f"no TLS: {said(error)}"
 
 
 def turned_away(error: BaseException) -> str | None:
@@ -138,5 +138,6 @@ def _meaning(reason: str, table: tuple[tuple[str, str], ...]) -> str | None:
     return next((text for part, text in table if part in reason), None)
 
 
-def _said(error: ssl.SSLError) -> str:
+def said(error: ssl.SSLError) -> str:
+    """OpenSSL's own name for a failure, in lower case."""
     return (error.reason or error.strerror or str(error)).replace("_", " ").lower()
