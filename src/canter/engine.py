@@ -127,10 +127,11 @@ class Engine:
             self._over.set_result(None)
         await self._transport.close()
 
-    async def fetch(self, url: str, bounds: Limits | None = None) -> Page:
+    async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
         """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does.
 
-        `bounds`: others than the site's; a body beyond them is cut there.
+        `bounds`: others than the site's; a body beyond them is cut there. `patient`: wait, within the
+        host's patience, while its robots.txt cannot be had.
         """
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
@@ -141,7 +142,8 @@ class Engine:
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds), now)
+        job = PageJob(task, self._policy.site(task), future, bounds, patient)
+        self._frontier.again(host, job, now)
         self._wake()
         return await future
 

@@ -271,11 +271,12 @@ class Frontier:
             yield from (job for job in host.jobs if isinstance(job, PageJob) and job.future)
 
     def take_fetches(self, host: Host, scheme: str) -> list[PageJob]:
-        """Single fetches that wait for the robots.txt of a scheme leave the host's queue."""
+        """Single fetches that wait for the robots.txt of a scheme leave its queue, but patient ones."""
         waiting = [
             job
             for job in host.jobs
-            if isinstance(job, PageJob) and job.future and job.url.startswith(f"{scheme}:")
+            if isinstance(job, PageJob) and job.future and not job.patient
+            if job.url.startswith(f"{scheme}:")
             if self._policy.obeys_robots(job.task, job.site)
         ]
         host.jobs = deque(job for job in host.jobs if job not in waiting)

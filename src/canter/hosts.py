@@ -24,13 +24,15 @@ START = (-(2.0**60), -(2**63))  # before every task
 class PageJob:
     """A task of the crawl; with `future`, a page that was asked for by itself.
 
-    `bounds`: its own, in place of the site's; a longer body is cut there.
+    `bounds`: its own, in place of the site's; a longer body is cut there. `patient`: it waits while a
+    robots.txt cannot be had, as tasks do; other single fetches are told at once.
     """
 
     task: Task
     site: Site | None
     future: asyncio.Future[Any] | None = None
     bounds: Limits | None = None
+    patient: bool = False
 
     @property
     def url(self) -> str:

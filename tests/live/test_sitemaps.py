@@ -145,6 +145,30 @@ def test_robots_txt_and_crawl_delay_hold_for_sitemaps(canter: Command, shop: Sho
     assert all(later - earlier > 0.9 for earlier, later in pairwise(times[1:]))
 
 
+def test_a_sitemap_waits_for_robots_txt(canter: Command, shop: Shop) -> None:
+    """While robots.txt cannot be had the sitemap waits, as pages do; a host that stays down ends the run."""
+
+    async def answer(request: web.Request) -> web.Response | None:
+        if request.path == "/robots.txt":
+            return web.Response(status=503 if shop.seen["/robots.txt"] == 1 else 404)
+        return web.Response(text=urlset("/p/1")) if request.path == "/sitemap.xml" else None
+
+    shop.answer = answer
+    canter.write("sites.toml", shop.site_file(robots=True))
+    assert canter.crawl(shop.url("/sitemap.xml"))["ok"] == 1
+    assert shop.seen["/robots.txt"] >= 2
+    shop.seen.clear()
+
+    async def down(_: web.Request) -> web.Response | None:
+        return web.Response(status=503)
+
+    shop.answer = down
+    said = failure(canter, shop.url("/sitemap.xml"), "--host-patience", "3", "--store", "other.db")
+    assert shop.url("/sitemap.xml") in said
+    assert "host down since" in said
+    assert not shop.seen["/sitemap.xml"]
+
+
 def test_a_stop_while_a_sitemap_is_fetched_can_be_resumed(canter: Command, shop: Shop) -> None:
     """What a stop cuts short is no failure: the same command reads on, and fetches no page twice."""
     slow = True

@@ -144,7 +144,7 @@ class _Worker:
 
     async def _run_errand(self, engine: Engine, observer: RunObserver, errand: Errand) -> None:
         """Fetch a sitemap for the parent; one that a stop cuts short is not answered."""
-        page = await engine.fetch(errand.url, bounds_of(self._assignment.settings.limits))
+        page = await engine.fetch(errand.url, bounds_of(self._assignment.settings.limits), patient=True)
         if page.error == STOPPED.message:
             return
         observer.event("sitemap", url=page.url, status=page.status, size=len(page.content), reason=page.error)
