@@ -126,7 +126,7 @@ class Engine:
         await self._transport.close()
 
     async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
-        """One page by its host's pace and rules; the rest as in `PageJob`. Never raises for what a site does."""
+        """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
             return Page(url, error=parsed.reason, error_type=ErrorType.MALFORMED)
