@@ -128,11 +128,7 @@ class Engine:
         await self._transport.close()
 
     async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
-        """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does.
-
-        `bounds`: others than the site's; a body beyond them is cut there. `patient`: wait, within the
-        host's patience, while its robots.txt cannot be had.
-        """
+        """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
             return Page(url, error=parsed.reason, error_type=ErrorType.MALFORMED)
@@ -142,8 +138,7 @@ class Engine:
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        job = PageJob(task, self._policy.site(task), future, bounds, patient)
-        self._frontier.again(host, job, now)
+        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, patient), now)
         self._wake()
         return await future
 

@@ -9,14 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from canter.errors import SourceError
 from canter.feed import sort_rows
 from canter.rows import Chunk
 from canter.sitemaps import Fetched, rows
-from canter.sitemaps.parse import SitemapParser
 from canter.sources import Position, Row, open_source
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "corpus" / "tables" / "sitemaps"
@@ -395,30 +392,3 @@ def test_a_url_is_itself_across_runs(tmp_path: Path) -> None:
     path = tmp_path / "s.xml"
     path.write_text(urlset("https://a.example/1"))
     assert (open_source(str(path)).identity() or {})["size"] == path.stat().st_size
-
-
-@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.integers(1, 50))
-def test_any_bytes_are_read_or_refused(data: bytes, step: int) -> None:
-    """Whatever a server sends, in whatever pieces, is entries or a reason; never an exception."""
-    for content in (data, b"<urlset><url><loc>" + data, urlset("http://a/").encode() + data):
-        parser = SitemapParser()
-        for at in range(0, len(content), step):
-            parser.feed(content[at : at + step])
-        parser.close()
-        assert parser.broken is None or parser.broken
-        assert parser.recognised or parser.broken
-
-
-@given(
-    st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1), max_size=20)
-)
-def test_what_was_written_is_read(names: list[str]) -> None:
-    """Every URL that a sitemap holds comes out, in order, in whatever pieces it arrives."""
-    from xml.sax.saxutils import escape
-
-    content = urlset(*(f"http://a.example/{escape(name)}/" for name in names)).encode()
-    parser = SitemapParser()
-    pieces = [content[at : at + 7] for at in range(0, len(content), 7)]
-    entries = [entry for piece in pieces for entry in parser.feed(piece)] + parser.close()
-    assert parser.broken is None
-    assert [entry.loc for entry in entries] == [f"http://a.example/{name}/" for name in names]
