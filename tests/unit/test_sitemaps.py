@@ -180,7 +180,7 @@ def test_entries_that_cannot_be_used(tmp_path: Path) -> None:
     assert [row.url.href for row in good] == ["http://a.example/1"]
     assert [(row.line, row.error) for row in bad] == [
         (1, "a <url> without a <loc>"), (2, "a <url> without a <loc>"), (3, "its <loc> is over 64 KiB long"),
-        (4, "not a URL"),
+        (4, "not a URL: it does not begin with https:// or http://"),
     ]  # fmt: skip
     assert [row.url[:20] for row in bad] == [
         "http://a.example/bare"[:20], str(tmp_path / "s.xml")[:20], "x" * 20, "/relative",

@@ -11,8 +11,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+import trustme
 
-from canter.model import Fault, FaultKind, Limits, Request, Response
+from canter.model import Fault, FaultKind, Limits, Request, Response, Tls
 from canter.transports.aiohttp import AiohttpTransport
 from tests.faultserver import FaultServer
 from tests.scenarios import TEXT
@@ -101,19 +102,20 @@ async def test_no_handshake_in_time(
     await closed(server)
 
 
-async def test_the_handshakes_limit_ends_with_it(transport: AiohttpTransport) -> None:
+async def test_the_handshakes_limit_ends_with_it(tmp_path: Path) -> None:
     """What comes after the handshake may take longer."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
-    trusting = ssl.create_default_context()
-    trusting.check_hostname = False
-    trusting.verify_mode = ssl.CERT_NONE
-    transport.session.connector._ssl = trusting  # type: ignore[union-attr]
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    tls = Tls(ca_file=str(tmp_path / "ca.pem"))
+    transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, tls=[tls])
     async with FaultServer(tls=context) as shop:
         limits = Limits(timeout=1, tls_timeout=0.5, read_timeout=5)
-        answer = await get(transport, shop.url("hang"), limits)
-        assert isinstance(answer, Fault)
-        assert answer.message == "not whole within 1 s (timeout)"
+        answer = await transport.send(Request(shop.url("hang"), {}, limits, tls=tls))
+        await transport.close()
+    assert isinstance(answer, Fault)
+    assert answer.message == "not whole within 1 s (timeout)"
 
 
 async def test_a_closed_port_refuses(transport: AiohttpTransport) -> None:
