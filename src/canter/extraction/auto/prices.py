@@ -214,9 +214,9 @@ def _in_place(whole: Element | None) -> float:
         score += 0.7
     if any(each.attr("itemprop") == "price" for each in chain[:3]):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in chain) or any(words.OTHERS.search(each) for each in marks[1:]):
+    if any(each.tag in _OTHER_TAGS for each in chain) or any(map(words.is_others, marks[1:])):
         score -= 3.5
-    elif any(words.PERHAPS_OTHERS.search(each) for each in marks[1:7]):
+    elif any(map(words.is_perhaps_others, marks[1:7])):
         score -= 1
     if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[:6]):
         score -= 2.5

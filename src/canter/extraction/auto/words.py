@@ -6,6 +6,7 @@ Phrases are in lower case. None of them belongs to one shop.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 BUY = (
@@ -114,6 +115,15 @@ LOGIN = (
     "log in", "login", "sign in", "anmelden", "einloggen", "connexion", "se connecter", "iniciar sesión",
     "accedi", "zaloguj",
 )  # fmt: skip
+
+
+def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    """Whether the words of a class hold one of the pattern; elements share few classes and prices ancestors."""
+    return lru_cache(maxsize=8192)(lambda text: pattern.search(text) is not None)
+
+
+is_others = _holds(OTHERS)
+is_perhaps_others = _holds(PERHAPS_OTHERS)
 
 
 @lru_cache(maxsize=8192)
