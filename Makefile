@@ -6,11 +6,15 @@ UV_VERSION := 0.13.9
 export UV_NO_PROGRESS := 1
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help demo test lint types unit bench lock clean
+# Seconds for each fuzz target.
+FUZZ_SECONDS := 120
+
+.PHONY: help demo test lint types unit fuzz bench lock clean
 
 help:
 	@echo "make demo    the main job on a small local market (no network needed)"
 	@echo "make test    ruff, mypy, every test"
+	@echo "make fuzz    random pages and answers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; a crash is kept in .fuzz"
 	@echo "make bench   speed against Scrapy, and ingest (needs nginx)"
 	@echo "make lock    resolve the dependencies again"
 
@@ -25,6 +29,10 @@ $(VENV)/.run: $(BIN)/uv requirements.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev requirements-fuzz.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-fuzz.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements-bench.txt
@@ -46,6 +54,10 @@ types: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest
 
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz.extraction --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.answers --seconds $(FUZZ_SECONDS)
+
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench.speed
 	$(BIN)/python -m bench.ingest
@@ -55,6 +67,8 @@ lock: $(BIN)/uv
 		--group pyproject.toml:build pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group pyproject.toml:build --group pyproject.toml:dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--group pyproject.toml:fuzz -o requirements-fuzz.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group pyproject.toml:build --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml -c requirements-dev.txt -o requirements-bench.txt
 

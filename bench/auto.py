@@ -1,10 +1,12 @@
 """The built-in site `auto` on the product pages with human labels: F1 by their benchmark's rules, and cost.
 
-`python -m bench.auto [--half dev|held-out|both] [--errors]`. The rules are those of
+`python -m bench.auto [--half dev|held-out|both] [--errors] [--without-structured]`. The rules are those of
 scrapinghub/product-extraction-benchmark: a value is right where it equals any of the labels (prices as
 decimals); a wrong one is both a false positive and, where there is a label, a false negative. brand and name
 are not part of that benchmark and compared without case. Shops are parted in two halves by the hash of their
-names; the rules were written with the pages of one, `dev`, in sight.
+names; the rules were written with the pages of one, `dev`, in sight. `--without-structured` takes JSON-LD,
+microdata, RDFa and OpenGraph out of the pages first: what is read then is what their scripts and visible
+texts tell.
 """
 
 from __future__ import annotations
@@ -108,12 +110,45 @@ def _words(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def evaluate(pages: Sequence[Case], *, errors: bool = False) -> dict[str, Score]:
+_STRUCTURED = 'script[type="application/ld+json" i], meta[property], meta[itemprop], meta[name^="twitter:" i]'
+_ATTRIBUTES = frozenset(
+    (
+        "itemscope",
+        "itemprop",
+        "itemtype",
+        "itemid",
+        "itemref",
+        "typeof",
+        "property",
+        "vocab",
+        "resource",
+        "about",
+    )
+)
+
+
+def loaded(case: Case, *, without_structured: bool = False) -> Page:
+    """A case's page with its tree, as it is or without its structured data."""
+    page = Page(case.url, 200, {}, case.content)
+    if without_structured:
+        for element in page.tree.elements(_STRUCTURED):
+            element.extract()
+        for element in page.tree.elements(", ".join(f"[{name}]" for name in sorted(_ATTRIBUTES))):
+            for name in _ATTRIBUTES.intersection(element.attrs):
+                del element.attrs[name]
+    assert page.tree
+    return page
+
+
+def evaluate(
+    pages: Sequence[Case], *, errors: bool = False, without_structured: bool = False
+) -> dict[str, Score]:
     """The counts of each attribute over the pages. A name without label is not counted, nor a brand."""
     totals = dict.fromkeys(ATTRIBUTES, Score())
     extractor = Extractor(AUTO)
     for case in pages:
-        fields = told(extractor.read(Page(case.url, 200, {}, case.content)).fields)
+        page = loaded(case, without_structured=without_structured)
+        fields = told(extractor.read(page).fields)
         for attribute in ATTRIBUTES:
             labels = case.labels[attribute]
             if not labels and attribute in ("name", "brand"):
@@ -127,15 +162,14 @@ def evaluate(pages: Sequence[Case], *, errors: bool = False) -> dict[str, Score]
     return totals
 
 
-def cost(pages: Sequence[Case], rounds: int = 7) -> tuple[float, float]:
+def cost(pages: Sequence[Case], rounds: int = 7, *, without_structured: bool = False) -> tuple[float, float]:
     """ms a page beyond the parse, on average and for the slowest, the best of rounds."""
     extractor = Extractor(AUTO)
     times = []
     for case in pages:
         best = float("inf")
         for _ in range(rounds):
-            page = Page(case.url, 200, {}, case.content)
-            assert page.tree
+            page = loaded(case, without_structured=without_structured)
             began = time.process_time()
             extractor.read(page)
             best = min(best, time.process_time() - began)
@@ -148,7 +182,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=["dev", "held-out", "both"], default="both")
     parser.add_argument("--errors", action="store_true", help="name the pages that are wrong")
+    parser.add_argument("--without-structured", action="store_true", help="take structured data out first")
     options = parser.parse_args()
+    stripped = options.without_structured
     print(describe())
     everything = list(cases())
     for half, chosen in (
@@ -157,8 +193,8 @@ def main() -> None:
         ("both", everything),
     ):
         if options.half in (half, "both"):
-            scores = evaluate(chosen, errors=options.errors and half != "both")
-            mean, slowest = cost(chosen)
+            scores = evaluate(chosen, errors=options.errors and half != "both", without_structured=stripped)
+            mean, slowest = cost(chosen, without_structured=stripped)
             row = ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items())
             print(f"{half}: {len(chosen)} pages of {len({case.site for case in chosen})} shops: F1 {row};"
                   f" {mean:.2f} ms a page beyond the parse, {slowest:.2f} at most")  # fmt: skip

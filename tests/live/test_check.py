@@ -179,6 +179,37 @@ def test_nothing_on_a_page_reaches_the_terminal_as_a_command(canter: Command, te
         assert command not in text
 
 
+def test_whose_rules_a_saved_page_is_tried_by(canter: Command) -> None:
+    """The only site's; one of several must be named; without a site file the built-in one's."""
+    (found,) = findings(canter, "page.html")
+    assert (found["site"], found["good"]) == ("acme", True)
+    site = '[sites.{0}]\nhosts = ["{0}.example"]\nfields.x = "h1"\n'
+    canter.write("sites.toml", site.format("a") + site.format("b"))
+    done = canter.run("check", "page.html")
+    assert done.returncode == 1
+    assert "page.html: a saved page does not tell its site" in done.stderr.decode()
+    assert "a, b, auto" in done.stderr.decode()
+    (canter.folder / "sites.toml").unlink()
+    (found,) = findings(canter, "page.html")
+    assert found["site"] == "auto"
+
+
+def test_which_of_several_rules_found_a_value(canter: Command) -> None:
+    """The rule, with the structured data's place; for what auto weighed the evidence and how sure it is."""
+    rules = 'fields.name = { css = ".none", structured = ["gtin", "name"], label = "Name" }'
+    canter.write("sites.toml", f'[sites.a]\nhosts = ["a.example"]\n{rules}\n')
+    told = '{"@context": "https://schema.org", "@graph": [{"@type": "Product", "name": "A lamp"}]}'
+    canter.write("told.html", f"<script type=application/ld+json>{told}</script><h1>A lamp</h1>")
+    (found,) = findings(canter, "told.html")
+    field = found["fields"][0]
+    assert (field["source"], field["confidence"]) == ("structured name, jsonld[0].@graph[0]", None)
+    (found,) = findings(canter, "told.html", "--site", "auto")
+    name, price = found["fields"][:2]
+    assert name["source"] == "jsonld[0].@graph[0], page: heading"
+    assert 0.8 < name["confidence"] < 1
+    assert (price["value"], price["source"], price["confidence"]) == (None, "evidence", None)
+
+
 def _read_all(terminal: int) -> str:
     parts = []
     while True:
@@ -196,7 +227,7 @@ def _read_all(terminal: int) -> str:
 @pytest.mark.parametrize(
     ("arguments", "status", "names"),
     [
-        (["page.html"], 1, "add --site NAME or --url URL"),
+        (["none.html"], 1, "none.html: cannot be read"),
         (["none.html", "--site", "acme"], 1, "none.html: cannot be read"),
         ([".", "--site", "acme"], 1, "directory"),
         (["page.html", "--site", "other"], 1, "--site other: there are acme, auto"),

@@ -11,6 +11,7 @@ from canter.extraction import Page
 from canter.extraction.auto import THRESHOLD, explain
 
 BUY = "<button>Add to cart</button>"
+TITLE = "<h1>Brass lamp</h1>"
 
 
 def shop(body: str, head: str = "", lang: str = "en") -> str:
@@ -56,6 +57,22 @@ GIVEN = {
     "not a related product's": f"<h1>Brass lamp</h1><p class=price>£19.99</p>{BUY}"
     "<div class=related-products><a href=/b>Oak lamp</a><span class=price>£9.99</span></div>",
     "not a menu's": f"<nav>Gifts under £5.00</nav><h1>Brass lamp</h1><p class=price>£19.99</p>{BUY}",
+    "not the old one around it": f"{TITLE}<div class=old-price><p><b><span>£29.99</span></b></p></div>"
+    f"<div class=price>£19.99</div>{BUY}",
+    "reduced from and to": f"{TITLE}<p class=price><del>reduced from £29.99 to</del> <b>£19.99</b></p>{BUY}",
+    "now and before in a phrase": f"{TITLE}<p>Now £19.99, was £29.99</p>{BUY}",
+    "the usual one, for nothing is reduced": f"{TITLE}<p class=price>Regular price £19.99</p>{BUY}",
+    "the sale's, not the usual one": f"{TITLE}<p class=price>Regular price <b>£29.99</b></p>"
+    f"<p class=price>Sale price <b>£19.99</b></p>{BUY}",
+    "not the old one written twice": f"{TITLE}<p class=price>£19.99</p>"
+    f"<p class=price>List price: <i>£29.99</i><i aria-hidden=true>£29.99</i></p>{BUY}",
+    "not the total": f"{TITLE}<p class=price>£19.99</p><p class=price>Total <b>£199.90</b></p>{BUY}",
+    "written twice, for screen readers too": f"{TITLE}<p><span class=visually-hidden>Current price "
+    f"£19.99</span><span aria-hidden=true>£19<sup>99</sup></span></p>{BUY}",
+    "point and cents apart": f"{TITLE}<p class=price><b>£</b><b>19</b><b>.</b><b>99</b></p>{BUY}",
+    "the amount in its data": f"{TITLE}<p><b>£24.99</b></p><p><b data-price=19.99>£19.99</b></p>{BUY}",
+    "in a page that skips its menu": f"<div class=skip-nav>{TITLE}<p class=price>£19.99</p>{BUY}</div>",
+    "where a word ends in x": f"<h1>Brass lamp box</h1><p class=price>£19.99</p>{BUY}",
 }
 
 
@@ -72,6 +89,8 @@ MISSING = {
     "from": f"<h1>Brass lamp</h1><p class=price>From £19.99</p>{BUY}",
     "per month alone": f"<h1>Brass lamp</h1><p class=price>£19.99 per month</p>{BUY}",
     "per unit alone": f"<h1>Brass lamp</h1><p class=price>£19.99 / kg</p>{BUY}",
+    "per month in parts": f"<h1>Brass lamp</h1><p class=price><b>£</b><b>19</b><b>99</b>/mo</p>{BUY}",
+    "one of a list": "<h1>Lamps</h1>" + "".join(f"<p class=price>£{n}.99</p>" for n in range(19, 23)) + BUY,
     "two that stand alike": f"<h1>Brass lamp</h1><p><b>£19.99</b></p><p><b>£24.99</b></p>{BUY}",
     "in a sentence of an article": "<h1>Brass lamps</h1><p>In 1924 such a lamp cost £19.99 in London.</p>",
 }
@@ -131,6 +150,11 @@ def test_a_range_of_offers_is_no_price() -> None:
         ("https://laden.example.ch/", "de", "CHF 1'299.-", "1299", "CHF"),
         ("https://sklep.example.pl/", "pl", "19,99 zł", "19.99", "PLN"),
         ("https://butik.example.se/", "sv", "199 kr", "199", "SEK"),
+        ("https://loja.example.com.br/", "pt", "R$ 199,90", "199.90", "BRL"),
+        ("https://mise.example.co.jp/", "ja", "2,980円", "2980", "JPY"),
+        ("https://boutique.example.fr/", "fr", "<b>19</b><sup>€99</sup>", "19.99", "EUR"),
+        ("https://boutique.example.fr/", "fr", "<b>19</b><i>,99</i><b>€</b>", "19.99", "EUR"),
+        ("https://obchod.example.cz/", "cs", "<b>499</b> <i>Kč</i>", "499", "CZK"),
     ],
 )
 def test_currency_by_sign_language_and_host(
@@ -139,6 +163,15 @@ def test_currency_by_sign_language_and_host(
     """A sign that several currencies share is that of the host's country, then of the page's language."""
     html = shop(f"<h1>Brass lamp</h1><p class=price>{text}</p>{BUY}", lang=lang)
     assert price(html, url) == {"amount": amount, "currency": currency}
+
+
+def test_itemprop_outside_of_any_item() -> None:
+    """Its price and its currency are read; where several say different things, none is."""
+    html = (
+        '<h1>Lamp</h1><b itemprop=price content="19.99">19.99</b><i itemprop=priceCurrency content=GBP></i>'
+    )
+    assert price(shop(html)) == pounds("19.99")
+    assert price(shop(html + '<b itemprop=price content="24.99">24.99</b>')) is None
 
 
 def test_every_value_says_where_it_came_from() -> None:

@@ -100,6 +100,15 @@ def test_json_answers(rule: Any, value: Any) -> None:
     assert Extractor(site).read(page).fields["x"] == value
 
 
+def test_json_that_does_not_fit_its_rule_is_told_in_words() -> None:
+    """No exception's name: what was there in place of a value, or what the expression makes of it."""
+    page = Page(URL, 200, {"Content-Type": "application/json"}, ANSWER)
+    found = Extractor(Site("api", fields={"x": {"json": "offers[0]"}, "y": {"json": "sum(name)"}})).read(page)
+    assert found.problems[0].startswith("x: expected a text or a number in the JSON, not {")
+    assert found.problems[1].startswith("y: the JSON does not fit the expression: ")
+    assert "Error" not in "".join(found.problems)
+
+
 def test_every_declared_field_is_there_and_required_ones_are_missed() -> None:
     """`fields` has each declared field; `missing` those that are required and were not found."""
     found = read({"a": "h1", "b": ".none", "c": {"css": ".none", "required": False}})

@@ -107,6 +107,9 @@ VALUES = [
     ("integer", "1.234 Bewertungen", None, 1234),
     ("integer", "12.00", None, 12),
     ("integer", "9223372036854775807", None, 2**63 - 1),
+    ("percent", "５½％", None, "5.5"),
+    ("percent_range", "27.49% - 19.24%", None, ["19.24", "27.49"]),
+    ("number", "１２٣", None, "123"),
     ("date", "2023-10-31", None, "2023-10-31"),
     ("date", "2023-10-31T10:00:00Z", None, "2023-10-31"),
     ("date", "20231031", None, "2023-10-31"),
@@ -161,6 +164,9 @@ MISFITS = [
     ("percent_range", "The variable APR is % - %"),
     ("percent_range", "19.24%, 23.24% or 27.49%"),
     ("percent_range", "based on 2 of 3"),
+    ("percent", "Prime + 5.99%"),
+    ("percent_range", "Prime plus 5.99% to prime plus 9.99%"),
+    ("number", "12e5"),
     ("number", "none"),
     ("number", "31.10.2023"),
     ("number", "1" * 1000),
@@ -172,6 +178,7 @@ MISFITS = [
     ("date", "yesterday"),
     ("date", "03/04/2024"),
     ("availability", "Add to basket"),
+    ("availability", "Only 0 left"),
     ("availability", "unavailability"),
     ("url", "javascript:void(0)"),
     ("url", "mailto:a@b.example"),
@@ -298,3 +305,53 @@ def test_collapsed_text_stays_as_it_is(text: str) -> None:
     assert "\0" not in once
     assert "  " not in once
     once.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "hints", "amount", "currency"),
+    [
+        ("１９．９９円", Hints(), "19.99", "JPY"),
+        ("٣٤٫٥٠", Hints(currency="SAR"), "34.50", "SAR"),
+        ("19⁹⁹ €", Hints("de"), "19.99", "EUR"),
+        ("99¢", Hints(currency="USD"), "0.99", "USD"),
+        ("99 Cent", Hints("de", "EUR"), "0.99", "EUR"),
+        ("50p", Hints("en-GB", "GBP"), "0.50", "GBP"),
+        ("$119. 95", Hints(), "119.95", "USD"),
+        ("$19.99 Keurig K-Cups", Hints(), "19.99", "USD"),
+    ],
+)
+def test_money_in_other_digits_and_in_hundredths(
+    text: str, hints: Hints, amount: str, currency: str | None
+) -> None:
+    """Digits of other scripts, raised cents, a space within them, cents and pence."""
+    assert convert("money", text, hints) == {"amount": amount, "currency": currency}
+
+
+@pytest.mark.parametrize("text", ["$1.5 million", "$15K", "€2 Mio.", "50p"])
+def test_an_amount_that_is_rounded_or_open_is_missing(text: str) -> None:
+    """Thousands, millions and what may be pence are no exact amounts."""
+    assert convert("money", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("schema:InStock", "InStock"),
+        ("//schema.org/OutOfStock", "OutOfStock"),
+        ("Auf Lager: 0", "OutOfStock"),
+        ("In stock: 10", "InStock"),
+        ("Notify me when in stock", "OutOfStock"),
+        ("Bald verfügbar", "OutOfStock"),
+        ("Only 3 left!", "InStock"),
+        ("en rupture", "OutOfStock"),
+        ("na zamówienie", "MadeToOrder"),
+        ("нет в наличии", "OutOfStock"),
+        ("В наличии", "InStock"),
+        ("niet op voorraad", "OutOfStock"),
+        ("Disponível", "InStock"),
+        ("Esgotado", "SoldOut"),
+    ],
+)
+def test_availability_in_many_languages_and_what_only_sounds_like_it(text: str, name: str) -> None:
+    """A stock of none, what will only come, and an offer to say when it does are not in stock."""
+    assert convert("availability", text) == name

@@ -12,22 +12,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from canter.extraction import Extractor, Page, is_text
-from canter.sites import Field, Site
+from canter.extraction import Extraction, Extractor, Origin, Page, is_text
+from canter.sites import AUTO, Field, Site
 
 _NOT_A_PLACE = {"type", "currency", "required"}  # keys of a field that do not say where its value is
+_RULES = ("css", "xpath", "structured", "label")  # keys that do, and of which there can be several
 _SHOWN = 300  # characters of a value on a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One field of a page. `source`: the rule that found it, or those that did not; `problem`: what a rule
-    found that does not fit."""
+    """One field of a page. `source`: the rule that found it, or those that did not; `confidence`: 0 to 1,
+    where evidence was weighed; `problem`: what a rule found that does not fit."""
 
     name: str
     value: Any
     type: str
     source: str
+    confidence: float | None
     required: bool
     problem: str | None
 
@@ -55,25 +57,26 @@ class Check:
 
 def check_page(name: str, page: Page, site: Site) -> Check:
     """Try a site's rules on a page; `name` is what the user called it."""
-    error, problems = page.error, list[str]()
-    values: dict[str, Any] = dict.fromkeys(site.fields)
+    read = Extraction(dict.fromkeys(site.fields), [], [], {})
+    error = page.error
     if error is None and not is_text(page.headers.get("Content-Type"), page.content):
         error = "not a text that rules could read"
     if error is None:
         try:
-            values, _, problems = Extractor(site).read(page)
+            read = Extractor(site).read(page)
         except MemoryError:
             error = "its tree does not fit in memory"
-    by_rules = _rules_alone(page, site) if error is None else {}
+    problems = read.problems
     fields = []
-    for field_name, value in values.items():
+    for field_name, value in read.fields.items():
         field = site.fields.get(field_name)
+        origin = read.origins.get(field_name) if value is not None else None
         own = [line for line in problems if line.startswith(f"{field_name}: ")]
         problems = [line for line in problems if line not in own]
         fields.append(
             Finding(
                 name=field_name, value=value, type=(field.declared if field else "") or "any",
-                source=_source(field_name, value, field, by_rules, page, site),
+                source=_source(site, field, origin), confidence=origin.confidence if origin else None,
                 required=field is not None and field.required,
                 problem="; ".join(line.removeprefix(f"{field_name}: ") for line in own) or None,
             )
@@ -81,26 +84,17 @@ def check_page(name: str, page: Page, site: Site) -> Check:
     return Check(name, site.name, error, fields, problems)
 
 
-def _rules_alone(page: Page, site: Site) -> dict[str, Any]:
-    """What the fields' own rules find, without the parse function."""
-    return Extractor(site.model_copy(update={"parse": None})).read(page).fields if site.parse else {}
-
-
-def _source(
-    name: str, value: Any, field: Field | None, by_rules: dict[str, Any], page: Page, site: Site
-) -> str:
+def _source(site: Site, field: Field | None, origin: Origin | None) -> str:
+    """Where a value came from; where there is none, all the rules that looked for one."""
     if field is None or field.from_parse:
         return "parse"
-    if value is not None and site.parse and by_rules.get(name) != value:
-        return "parse"
-    if value is None or len(field.css) < 2:
-        return _described(field)
-    for selector in field.css:  # the first that finds something
-        one = field.model_copy(update={"css": (selector,)})
-        alone = Site(site.name, fields={name: one}, locale=site.locale)
-        if Extractor(alone).read(page).fields[name] is not None:
-            return _described(one)
-    return _described(field)
+    if origin is None:
+        return "evidence" if site is AUTO else _described(field)
+    if origin.source in ("parse", "evidence"):
+        return origin.rule or origin.source
+    alone = {rule: (origin.rule,) if rule == origin.source else () for rule in _RULES}
+    described = _described(field.model_copy(update=alone))
+    return f"{described}, {origin.place}" if origin.place else described
 
 
 def _described(field: Field) -> str:
@@ -145,11 +139,12 @@ def _print_table(console: Console, title: str, check: Check) -> None:
     table = Table(box=None, header_style="bold")
     for column in ("field", "value", "type", "source", ""):
         table.add_column(column, overflow="fold")
-    for field in check.fields:
+    for field in [] if check.error else check.fields:
         style = "" if field.value is not None else "red" if field.required else "dim"
-        cells = (shown(field.value), field.type, printable(field.source), _remark(field))
+        cells = (shown(field.value), field.type, _found_by(field), _remark(field))
         table.add_row(Text(printable(field.name)), Text(cells[0], style), *map(Text, cells[1:]))
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     for problem in check.problems:
         console.print(Text(f"  {printable(problem)}", style="red"))
 
@@ -157,14 +152,19 @@ def _print_table(console: Console, title: str, check: Check) -> None:
 def _print_plain(title: str, check: Check) -> None:
     lines = [title]
     lines += [f"  error: {printable(check.error)}"] if check.error else []
-    for field in check.fields:
+    for field in [] if check.error else check.fields:
         remark = _remark(field)
         lines.append(
-            f"  {printable(field.name)}: {shown(field.value)} ({field.type}; {printable(field.source)})"
+            f"  {printable(field.name)}: {shown(field.value)} ({field.type}; {_found_by(field)})"
             + (f" -- {remark}" if remark else "")
         )
     lines += [f"  {printable(problem)}" for problem in check.problems]
     print("\n".join(lines))  # noqa: T201
+
+
+def _found_by(field: Finding) -> str:
+    sure = "" if field.confidence is None else f", {field.confidence:.0%} sure"
+    return printable(field.source) + sure
 
 
 def _remark(field: Finding) -> str:

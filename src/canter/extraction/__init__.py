@@ -14,22 +14,23 @@ from typing import Any, NamedTuple
 from canter.errors import ConfigError
 from canter.extraction import auto
 from canter.extraction.content import is_text
-from canter.extraction.fields import FieldReader, Reading
+from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
 from canter.sites.auto import AUTO
 from canter.sites.site import Site
 
-__all__ = ["Extraction", "Extractor", "Page", "extract", "is_text"]
+__all__ = ["Extraction", "Extractor", "Origin", "Page", "extract", "is_text"]
 
 
 class Extraction(NamedTuple):
     """What a page gave: every declared field (None where missing), the required ones that are missing,
-    and a line for each thing that did not fit."""
+    a line for each thing that did not fit, and where each value that was found came from."""
 
     fields: dict[str, Any]
     missing: list[str]
     problems: list[str]
+    origins: dict[str, Origin]
 
 
 class Extractor:
@@ -53,7 +54,7 @@ class Extractor:
         reading = Reading(page)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         missing = [name for name in self._required if fields[name] is None]
-        return Extraction(fields, missing, reading.problems)
+        return Extraction(fields, missing, reading.problems, reading.origins)
 
     def _by_evidence(self, reading: Reading) -> dict[str, Any]:
         try:

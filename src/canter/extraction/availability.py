@@ -1,4 +1,4 @@
-"""Availability: schema.org's names, or plain words of six languages, as schema.org's names."""
+"""Availability: schema.org's names, or plain words of a dozen languages, as schema.org's names."""
 
 from __future__ import annotations
 
@@ -24,23 +24,39 @@ _NAMES = {
 # In order: a denial holds the words of what it denies, so it is looked for first.
 _PHRASES = {
     "Discontinued": "discontinued|no longer available|nicht mehr (?:lieferbar|erhältlich|verfügbar)|"
-    "plus disponible|ya no disponible|non più disponibile|fuori produzione|wycofan[yae]",
-    "SoldOut": "sold out|ausverkauft|épuisée?s?|agotad[oa]s?|esaurit[oaie]|wyprzedan[yae]",
+    "plus disponible|ya no disponible|non più disponibile|fuori produzione|wycofan[yae]|"
+    "снят[оаы]? с (?:производства|продажи)",
+    "SoldOut": "sold out|ausverkauft|épuisée?s?|agotad[oa]s?|esaurit[oaie]|wyprzedan[yae]|uitverkocht|"
+    "esgotad[oa]s?|udsolgt|utsolgt|slutsåld|vyprodáno|распродан[оаы]?",
     "OutOfStock": "out of stock|(?:not|no|0) (?:currently )?(?:in stock|available)|not currently available|"
     "unavailable|0 (?:auf lager|en stock)|nicht (?:auf lager|lieferbar|verfügbar|vorrätig|erhältlich)|"
-    "(?:rupture|hors) (?:de )?stock|indisponible|(?:non|pas|no) (?:en stock|disponibles?)|"
+    "(?:rupture|hors) (?:de )?stock|en rupture|indisponible|(?:non|pas|no) (?:en stock|disponibles?)|"
     "sin (?:existencias|stock)|fuera de stock|"
-    "non disponibil[ei]|non in magazzino|niedostępn[yae]|brak (?:w magazynie|towaru)|nie ?ma w magazynie",
-    "PreOrder": "pre-?order|vorbestell(?:en|ung|bar)|précommande[r]?|preventa|reservar ya|preordin[ea]|"
-    "preordine|przedsprzedaż",
+    "non disponibil[ei]|non in magazzino|niedostępn[yae]|brak (?:w magazynie|towaru)|nie ?ma w magazynie|"
+    "ej i lager|ikke på lager|inte i lager|není skladem|niet (?:op voorraad|leverbaar|beschikbaar)|"
+    "(?:sem|fora de) (?:estoque|stock)|indisponíve(?:l|is)|"
+    "нет (?:в наличии|на складе)|отсутствует|недоступ(?:ен|на|но|ны)|"
+    # a stock of none, what will only come, and an offer to say when it does
+    "(?:in stock|stock|auf lager|lagerbestand|en stock|magazzino|magazynie|на складе) ?: ?0(?![.,]?\\d)|"
+    "coming soon|available soon|back soon|bald (?:verfügbar|lieferbar)|(?:bientôt|prochainement) disponible|"
+    "disponible (?:bientôt|prochainement|pronto|próximamente)|próximamente|prossimamente|presto disponibile|"
+    "(?:wkrótce|niedługo) dostępn[yae]|(?:notify|e-?mail|alert|tell|let) me|benachrichtig\\w*|prévenez|"
+    "av[ií]same|avvisami|powiadom",
+    "PreOrder": "pre-?order|vorbestell(?:en|ung|bar)|précommande[r]?|preventa|prevendita|reservar ya|"
+    "preordin[ea]|preordine|przedsprzedaż|pré-venda|предзаказ",
     "BackOrder": "back-?order(?:ed)?|on back ?order",
+    "MadeToOrder": "made to order|auf bestellung|sur commande|bajo pedido|su ordinazione|na zamówienie|"
+    "op bestelling|sob encomenda|под заказ",
     "LimitedAvailability": "limited (?:availability|stock)|low stock|begrenzt verfügbar|stock limité|"
     "últimas unidades|disponibilità limitata|ostatnie sztuki",
     "InStock": "in stock|available|(?:auf|an) lager|lieferbar|verfügbar|vorrätig|en stock|disponibles?|"
-    "en existencias?|disponibil[ei]|in magazzino|dostępn[yae]|w magazynie|na stanie",
+    "en existencias?|disponibil[ei]|disponibilità immediata|pronta consegna|in magazzino|dostępn[yae]|"
+    "w magazynie|na stanie|(?:op|in) voorraad|leverbaar|(?:i|på) lager|skladem|em (?:estoque|stock)|"
+    "disponíve(?:l|is)|в наличии|на складе|stock ?: ?[1-9]\\d*|only [1-9]\\d* left|nur noch [1-9]\\d*|"
+    "plus que [1-9]\\d*|quedan [1-9]\\d*|solo [1-9]\\d* rimast[ei]|tylko [1-9]\\d* szt",
 }
 _SEARCHES = [(name, re.compile(rf"(?<!\w)(?:{phrases})(?!\w)").search) for name, phrases in _PHRASES.items()]
-_SCHEMA = re.compile(r"^(?:https?://)?(?:www\.)?schema\.org/", re.IGNORECASE)
+_SCHEMA = re.compile(r"^(?:schema:|(?:(?:https?:)?//)?(?:www\.)?schema\.org/)", re.IGNORECASE)
 
 
 def read_availability(text: str) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jmespath
+from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from canter.extraction.html import check_selector, check_xpath
@@ -35,17 +36,36 @@ _NOUNS = {
 }
 
 
+class Unfit(ValueError):
+    """What a rule finds cannot be a field's value; the message says why."""
+
+
+class Origin(NamedTuple):
+    """Where a field's value came from.
+
+    source: the kind of rule ("css", "label", ...), "parse" or "evidence"; rule: the one that found it
+    (".price"), or the pieces of evidence ("jsonld[0], page: beside the title"); place: the structured data's
+    place in the page; confidence: 0 to 1 where evidence was weighed.
+    """
+
+    source: str
+    rule: str = ""
+    place: str = ""
+    confidence: float | None = None
+
+
 class Reading:
     """One page while its fields are read: what several fields need is made once.
 
-    `problems` collects what went wrong, a line each.
+    `problems` collects what went wrong, a line each; `origins` where each value that was found came from.
     """
 
-    __slots__ = ("_base", "_json", "_labels", "_scripts", "_structured", "page", "problems")
+    __slots__ = ("_base", "_json", "_labels", "_scripts", "_structured", "origins", "page", "problems")
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.problems: list[str] = []
+        self.origins: dict[str, Origin] = {}
         self._base: str | None = None
         self._json: list[Any] | None = None
         self._scripts: dict[str, list[list[Any]]] = {}
@@ -130,7 +150,11 @@ class FieldReader:
 
     def read(self, reading: Reading) -> Value:
         """The field's value; None where it is missing, with a problem where a text was there."""
-        found = self._found(reading)
+        try:
+            found = self._found(reading)
+        except Unfit as unfit:
+            reading.problems.append(f"{self.name}: {unfit}")
+            return None
         values = [value for item in found if (value := self.typed(item, reading)) is not None]
         if self.field.many:
             return values or None
@@ -157,46 +181,49 @@ class FieldReader:
     def _found(self, reading: Reading) -> list[Found]:
         """What the first rule that finds something finds: one item, or all where many are wanted."""
         unmatched: list[str] = []
-        for candidates in self._candidates(reading):
+        for source, rule, candidates in self._candidates(reading):
             found = [item for candidate in candidates if (item := self._narrowed(candidate, unmatched)) != ""]
             if found:
+                place = found[0].where if isinstance(found[0], Told) else ""
+                reading.origins[self.name] = Origin(source, rule, place)
                 return found
         if unmatched:
             searched = f" (its first {MAX_TEXT:,} characters)" if len(unmatched[0]) > MAX_TEXT else ""
             reading.problems.append(f"{self.name}: the pattern is not in {_short(unmatched[0])}{searched}")
         return []
 
-    def _candidates(self, reading: Reading) -> Iterator[Iterable[Any]]:
-        """Rule by rule, what it gives before it is narrowed to a text or number."""
+    def _candidates(self, reading: Reading) -> Iterator[tuple[str, str, Iterable[Any]]]:
+        """Rule by rule, its kind, itself and what it gives before that is narrowed to a text or number."""
         expression = self._expression
         if expression is None:
             yield from self._in_page(reading)
         elif not self._css:
             for document in reading.documents():
-                yield self._chosen(_searched(expression, document))
+                yield "json", "", self._chosen(_searched(expression, document))
         else:
             for selector in self._css:
                 scripts = reading.scripts(selector)
                 for documents in scripts if self.field.index is None else self._chosen(scripts):
                     for document in documents:
                         found = _searched(expression, document)
-                        yield found if self.field.many else found[:1]
+                        yield "css", selector, found if self.field.many else found[:1]
 
-    def _in_page(self, reading: Reading) -> Iterator[Iterable[Any]]:
+    def _in_page(self, reading: Reading) -> Iterator[tuple[str, str, Iterable[Any]]]:
         """The same for rules that read the page itself."""
         for selector in self._css:
             if self._index == 0 and not self.field.many:
-                yield (reading.page.tree.first(selector, self._attr),)
+                yield "css", selector, (reading.page.tree.first(selector, self._attr),)
             else:
-                yield self._chosen(reading.page.tree.all(selector, self._attr))
+                yield "css", selector, self._chosen(reading.page.tree.all(selector, self._attr))
         for expression in self.field.xpath:
-            yield self._chosen(reading.page.tree.xpath(expression, self._attr))
+            yield "xpath", expression, self._chosen(reading.page.tree.xpath(expression, self._attr))
         for path in self.field.structured:
             for product in reading.structured.products:
-                yield self._chosen(self._told(product, path, reading))
+                yield "structured", path, self._chosen(self._told(product, path, reading))
+        several = self.field.index is not None or self.field.many
         for label in self.field.label:
             texts = reading.labels.beside(label)
-            yield self._chosen(texts) if self.field.index is not None or self.field.many else self._fit(texts)
+            yield "label", label, self._chosen(texts) if several else self._fit(texts)
 
     def _told(self, product: Node, path: str, reading: Reading) -> list[Told]:
         """The values of a path; none where one is wanted and several offers disagree."""
@@ -230,7 +257,7 @@ class FieldReader:
         if isinstance(item, bool):
             item = "true" if item else "false"
         if not isinstance(item, str | int | float):
-            raise ValueError(f"expected a text or a number in the JSON, not {_short(item)}")
+            raise Unfit(f"expected a text or a number in the JSON, not {_short(item)}")
         if self._pattern is None:
             return collapse(item) if isinstance(item, str) else item
         text = collapse(str(item))
@@ -251,7 +278,10 @@ def _check(key: str, rules: tuple[str, ...], check: Callable[[str], object]) -> 
 
 
 def _searched(expression: ParsedResult, document: Any) -> list[Any]:
-    result = expression.search(document)
+    try:
+        result = expression.search(document)
+    except JMESPathError as error:
+        raise Unfit(f"the JSON does not fit the expression: {error}") from error
     return result if isinstance(result, list) else [result]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 from price_parser.parser import extract_price_text, parse_number
@@ -90,6 +91,14 @@ _AFTER = re.compile(
     rf"(?<![\d.,])(?:{NUMERAL}\s?(?:-|–|—|to|bis|à)\s?)?{NUMERAL}(?={_NEXT.pattern})"  # the lower of a range
 )
 _PARTED = re.compile(rf"(\d[.,]) (\d\d)(?={_NEXT.pattern})")  # 118, 99 TL
+_SPACED = re.compile(rf"((?:{_SYMBOL}|{_CODE})?\s?\d+[.,]) (\d\d)")  # $ 8. 94, and nothing else in the text
+_RAISED = re.compile("(?<![\\d.,])(\\d{1,6})([⁰¹²³⁴-⁹]{2})(?![⁰¹²³⁴-⁹])")  # 19⁹⁹
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_ROUNDED = re.compile(  # thousands and more, of which the text tells no exact amount
+    r"(?:[km]|bn)\b|\s?(?:mn|mio|mrd|mln|mld|tsd|tys|thousand|[mb]illi?on\w*|milli?on\w*|milli?ard\w*|"
+    r"mili[oa]\w+|lakhs?|crores?)\b", re.IGNORECASE,
+)  # fmt: skip
+_HUNDREDTHS = re.compile(r"\s?(?:¢|cts?\b|cents?\b)|(?P<pence>p\b)", re.IGNORECASE)
 _PHONE_OR_DATE = re.compile(r"(?<![\d.,])\d+[-/]\d+(?![.,]?\d)")
 _CENTS = re.compile(r"\d€ ?\d\d(?!\d)")  # 35€99
 
@@ -103,11 +112,13 @@ def read_money(text: str, mark: str | None, currency: str | None, locale: str | 
     """
     if text.strip(" .!").lower() == "free":
         return {"amount": "0", "currency": currency}
-    text = _PARTED.sub(r"\1\2", text)
+    spaced = _SPACED.fullmatch(text)
+    text = spaced[1] + spaced[2] if spaced else _PARTED.sub(r"\1\2", text)
+    text = _RAISED.sub(lambda raised: f"{raised[1]}.{raised[2].translate(_LOWERED)}", text)
     window, negative, named = _window(text)
     if not named and (len(text) > _PROSE or _PHONE_OR_DATE.search(text)):
         return None
-    amount = _amount(window.replace("’", "'"), mark)
+    amount = _amount(window.replace("’", "'"), mark, currency == "GBP" or _is_british(locale))
     if amount is None:
         return None
     signed = f"-{amount}" if negative and amount.strip("0.") else amount
@@ -129,6 +140,10 @@ def _window(text: str) -> tuple[str, bool, bool]:
     return text[at : at + _WINDOW], _minus(text, at), bool(marks)
 
 
+def _is_british(locale: str | None) -> bool:
+    return (locale or "").replace("_", "-").lower() == "en-gb"
+
+
 def _cents(text: str) -> bool:
     return text.count("€") == 1 and _CENTS.search(text) is not None
 
@@ -137,7 +152,8 @@ def _minus(text: str, at: int) -> bool:
     return bool(re.search(r"(?:^|\s)[-−]$", text[max(0, at - 2) : at]))
 
 
-def _amount(window: str, mark: str | None) -> str | None:
+def _amount(window: str, mark: str | None, pence: bool) -> str | None:
+    """The amount that a window begins with; `pence`: whether "50p" is half a pound."""
     numeral = extract_price_text(window) if any(map(str.isdigit, window)) else None
     if numeral is None:
         return None
@@ -145,7 +161,16 @@ def _amount(window: str, mark: str | None) -> str | None:
         number = parse_number(numeral)
         return None if number is None or number.adjusted() >= MAX_DIGITS else format(number, "f")
     first = re.match(NUMERAL, numeral)  # price-parser joins numbers that only a space parts
-    return exact(first[0], mark, ".,") if first else None
+    if first is None:
+        return None
+    behind = window[window.find(first[0]) + len(first[0]) :]
+    amount = exact(first[0], mark, ".,")
+    if amount is None or _ROUNDED.match(behind):
+        return None
+    small = _HUNDREDTHS.match(behind) if amount.isdigit() else None
+    if small is None:
+        return amount
+    return format(Decimal(amount).scaleb(-2), "f") if pence or not small["pence"] else None
 
 
 def read_currency(text: str, currency: str | None, locale: str | None) -> str | None:

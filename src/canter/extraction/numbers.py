@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
+
+# Digits and marks of other scripts, full-width forms and fractions, as plain ones.
+WESTERN: dict[int, int | str] = {0xFF01 + n: 0x21 + n for n in range(94)}
+WESTERN |= {zero + n: 0x30 + n for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for n in range(10)}
+WESTERN |= {ord(mark): text for mark, text in {"٫": ".", "٬": ",", "½": ".5", "¼": ".25", "¾": ".75"}.items()}
 
 MAX_DIGITS = 40  # no price, rate or count has more
 
@@ -11,13 +17,19 @@ MAX_DIGITS = 40  # no price, rate or count has more
 NUMERAL = (
     r"(?:\d{1,3}(?:[ '’]\d{3}){1,13}(?!\d)(?:[.,]\d{1,41})?|\d{1,41}(?:[.,]\d{1,41}){0,13}|[.,]\d{1,41})"
 )
-_SIGNED = re.compile(rf"(?:(?<![\w.,)%])(?P<sign>[-−+])\s?)?(?P<token>(?<![\d.,]){NUMERAL})")
+_SIGN = r"(?:(?<![\w.,)%])(?P<sign>[-−+])\s?)?"
+_ALONE = r"(?<![\d.,])(?<!\d[eE])(?<!\d[eE][-+])"  # not within another number, nor its exponent
+_SIGNED = re.compile(rf"{_SIGN}(?P<token>{_ALONE}{NUMERAL})(?!\d|[eE][-+]?\d)")
 _UNIT = r"(?:%|٪|percent\b|per cent\b|pct\b|prozent\b|pour cent\b|por ciento\b|per cento\b|procent\b)"
 _PERCENT = re.compile(rf"{_SIGNED.pattern}\s?{_UNIT}", re.IGNORECASE)
 _RANGE = re.compile(
     rf"(?<![\d.,])(?P<low>{NUMERAL})\s?{_UNIT}?\s?(?:-|–|—|−|to\b|bis\b|à|a\b|al\b|do\b|and\b|und\b|hasta\b)"
     rf"\s?(?P<high>{NUMERAL})\s?{_UNIT}",
     re.IGNORECASE,
+)
+
+_MARGIN = re.compile(
+    r"[^\W\d_]\s?\+\s?$|\b(?:prime|rate|euribor|libor|sofr|wibor|saron)\s(?:plus|\+)\s?$", re.IGNORECASE
 )
 
 _COMMA_LANGUAGES = re.compile(
@@ -96,23 +108,34 @@ def read_integer(text: str, mark: str | None) -> int | None:
 
 
 def read_percent(text: str, mark: str | None) -> str | None:
-    """The first number with a percent sign, or the number that is the whole text; as printed."""
+    """The first number with a percent sign, or the number that is the whole text; as printed.
+
+    What is added to a rate ("Prime + 5.99%") is none itself.
+    """
     span = _RANGE.search(text)
-    match = _PERCENT.search(text) or _SIGNED.fullmatch(text.strip())
+    match = next(_percentages(text), None) or _SIGNED.fullmatch(text.strip())
     if span and (match is None or span.start() <= match.start()):
         return exact(span["low"], mark, "")
     return _signed(match, mark, "") if match else None
 
 
 def read_percent_range(text: str, mark: str | None) -> list[str] | None:
-    """The two ends of the first range; one percentage alone is both. Several without a range are none."""
+    """The two ends of the first range, the lower first; one percentage alone is both. Several without a
+    range are none."""
     span = _RANGE.search(text)
     if span:
-        ends = [exact(span["low"], mark, ""), exact(span["high"], mark, "")]
-        return [end for end in ends if end is not None] if None not in ends else None
-    singles = {_signed(match, mark, "") for match in _PERCENT.finditer(text)}
+        low, high = exact(span["low"], mark, ""), exact(span["high"], mark, "")
+        return None if low is None or high is None else sorted((low, high), key=Decimal)
+    singles = {_signed(match, mark, "") for match in _percentages(text)}
     single = singles.pop() if len(singles) == 1 else None
     return None if single is None else [single, single]
+
+
+def _percentages(text: str) -> Iterator[re.Match[str]]:
+    for match in _PERCENT.finditer(text):
+        start = match.start("token")
+        if not _MARGIN.search(text, max(0, start - 20), start):
+            yield match
 
 
 def _signed(match: re.Match[str], mark: str | None, grouping: str) -> str | None:

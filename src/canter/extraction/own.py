@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from canter.extraction.fields import FieldReader, Reading
+from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.values import convert, convert_number
 from canter.model import RECORD_KEYS, Value
 
@@ -34,6 +34,8 @@ def merge(
             plain = None
         reader = readers.get(name)
         typed = plain if reader is None or plain is None else _typed(plain, reader, reading)
+        if typed is not None:
+            reading.origins[name] = Origin("parse")
         if typed is not None or name not in fields:
             fields[name] = typed
 

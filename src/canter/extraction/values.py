@@ -12,6 +12,7 @@ from canter.extraction.availability import read_availability
 from canter.extraction.dates import read_date
 from canter.extraction.money import read_money
 from canter.extraction.numbers import (
+    WESTERN,
     decimal_mark,
     plain_number,
     read_integer,
@@ -53,7 +54,10 @@ def convert(kind: str, text: str, hints: Hints = NO_HINTS) -> Value:
     """The value of a collapsed text as `kind`, one of the site file's types; None where it does not fit."""
     if kind == "text":
         return text or None
-    return _KINDS[kind](" ".join(text[:MAX_TEXT].split()), hints)
+    text = " ".join(text[:MAX_TEXT].split())
+    if kind != "url" and not text.isascii():
+        text = text.translate(WESTERN)
+    return _KINDS[kind](text, hints)
 
 
 def convert_number(kind: str, value: float, hints: Hints = NO_HINTS) -> Value:

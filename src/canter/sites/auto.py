@@ -7,7 +7,7 @@ from typing import Any
 
 from canter.sites.site import Field, Site
 
-REVISION = 1  # goes up whenever the same page would give other fields, so that no page is taken as unchanged
+REVISION = 2  # goes up whenever the same page would give other fields, so that no page is taken as unchanged
 
 
 class _BuiltIn(Site):

@@ -42,7 +42,8 @@ def check(
         str | None, typer.Option("--url", metavar="URL", help="Where a saved page is from.")
     ] = None,
     user_agent: Annotated[
-        str | None, typer.Option(help="Who you say you are; its first word is the robots.txt name.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
     ] = None,
     allow_network: AllowNetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -55,8 +56,9 @@ def check(
     """
     settings, site_file = settings_of({**context.obj, **context.params}, sites)
     book = SiteBook(site_file.sites)
+    saved = {page: _saved(page, url) for page in pages if not _is_url(page)}
     wanted = [(page, _site_of(page, site, url, book)) for page in pages]
-    checks = asyncio.run(_check_all(wanted, url, settings))
+    checks = asyncio.run(_check_all(wanted, saved, settings))
     if as_json:
         print(json.dumps([as_dict(one) for one in checks]))  # noqa: T201  # ASCII: nothing acts on a terminal
     else:
@@ -71,16 +73,20 @@ def _is_url(page: str) -> bool:
 
 def _site_of(page: str, name: str | None, url: str | None, book: SiteBook) -> Site:
     """The site whose rules read a page. Raises ConfigError where that cannot be told."""
+    known = ", ".join(site.name for site in (*book.sites, AUTO))
     if name is not None:
         for site in (*book.sites, AUTO):
             if site.name == name:
                 return site
-        known = ", ".join(site.name for site in (*book.sites, AUTO))
         raise ConfigError(f"--site {name}: there are {known}")
     address = page if _is_url(page) else url
-    if address is None:
-        raise ConfigError(f"{page}: a saved page does not tell its site; add --site NAME or --url URL")
-    return book.claim(_parsed(address)) or AUTO
+    if address is not None:
+        return book.claim(_parsed(address)) or AUTO
+    if len(book.sites) > 1:
+        raise ConfigError(
+            f"{page}: a saved page does not tell its site; add --url URL, or --site with one of {known}"
+        )
+    return book.sites[0] if book.sites else AUTO
 
 
 def _parsed(address: str) -> PageUrl:
@@ -90,8 +96,9 @@ def _parsed(address: str) -> PageUrl:
     return parsed
 
 
-async def _check_all(wanted: list[tuple[str, Site]], url: str | None, settings: Settings) -> list[Check]:
-    saved = {page: _saved(page, url) for page, _ in wanted if not _is_url(page)}
+async def _check_all(
+    wanted: list[tuple[str, Site]], saved: dict[str, Page], settings: Settings
+) -> list[Check]:
     fetched = await _fetch([(page, site) for page, site in wanted if _is_url(page)], settings)
     with bounded_memory():
         return [check_page(page, fetched.get(page) or saved[page], site) for page, site in wanted]

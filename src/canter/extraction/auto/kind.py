@@ -9,6 +9,7 @@ from canter.extraction.html import Tree
 from canter.extraction.structured import SOURCES, StructuredData
 from canter.extraction.structured.product import PRODUCTS
 
+A_LIST = "it is a list"
 _WALL = 3_000  # characters of a page that holds little else than a form
 
 
@@ -23,7 +24,7 @@ def no_product(structured: StructuredData, view: View, prices: list[Shown], tree
     if any(_products(structured, source) > 1 for source in SOURCES):
         return "it tells of several products"
     if several_alike(prices):
-        return "it is a list"
+        return A_LIST
     return None
 
 

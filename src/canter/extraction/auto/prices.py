@@ -16,19 +16,22 @@ from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.told import amount, is_price
 from canter.extraction.auto.view import View, around, brief
 from canter.extraction.html import Element, Text
+from canter.extraction.money import read_currency
 from canter.extraction.values import Hints, collapse, convert
+from canter.model import Value
 
 MAX_PRICES = 150  # of a page
 _FAR = 48  # texts from the title or the buy button
 _ALIKE = 3
-_CHARS = r"(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴]"
+_CHARS = r"(?:\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?)?\$|[€£¥₹₽₺₪₩฿₫₱₴円元원]"
 _SHORT = ("zł", "Kč", "Ft", "lei", "kr", "SFr", "Fr")
 _CODES = (
     "CHF", "EUR", "USD", "GBP", "PLN", "SEK", "NOK", "DKK", "CAD", "AUD", "NZD", "CZK", "HUF", "RON", "JPY",
     "INR", "TWD", "CLP", "MXN", "BRL", "RM", "Rp",
 )  # fmt: skip
 _SIGN = rf"(?:{_CHARS}|(?<![^\W\d_])(?:{'|'.join(_SHORT)})(?!\w)\.?|\b(?:{'|'.join(_CODES)})\b)"
-_CHAR = re.compile("[$€£¥₹₽₺₪₩฿₫₱₴]")
+_CHAR = re.compile("[$€£¥₹₽₺₪₩฿₫₱₴円元원]")
+_DOLLAR_OF = re.compile(r"\b(?:US|CA?|AU?|NZ|HK|NT|S|R|MX) ?\Z")
 _WORD = re.compile("|".join((*_SHORT, *_CODES)))
 _DIGIT = re.compile(r"\d")
 _SIGN_FIRST = re.compile(rf"{_SIGN}\s{{0,3}}\d[\d.,'’]{{0,14}}")
@@ -37,13 +40,18 @@ _HAS_SIGN = re.compile(_SIGN)
 _RANGE_AFTER = re.compile(rf"\s*(?:-|–|—|to|bis|à|hasta)\s*(?:{_SIGN})?\s*\d")
 _RANGE_BEFORE = re.compile(r"(?:\d|[€£$])\s*(?:-|–|—|to|bis|à|hasta)\s*$")
 _CENTS = re.compile(r"(?<=\d)\n(?=\d\d(?!\d))")
-_POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\d)|(?<=[.,])\n(?=\d)")
+_POINT_BY_NODES = re.compile(r"(?<=\d)\n(?=[.,]\n?\d)|(?<=[.,])\n(?=\d)|(?<=\d)\n(?=€\d\d(?!\d))")
+_PARTED_CENTS = re.compile(r"\n?[.,]?\n?\d\d(?=\n)")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _CENT_MARK = re.compile("cent|decimal|fraction|minor|sup|kop", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
+_CLOSE = 24  # characters before a price that speak of it
+_MAX_LINE = 80  # characters of an element that holds a price and what is said of it
 _MAX_OWN = 40  # characters of an element that holds a price and nothing else
 _STRUCK_TAGS = frozenset({"del", "s", "strike"})
 _OTHER_TAGS = frozenset({"nav", "footer", "aside"})
+_CHOICES = frozenset({"li", "option", "select"})
+_AMOUNTS = ("content", "data-price", "data-price-amount", "data-product-price", "data-amount", "data-value")
 
 
 class Shown(NamedTuple):
@@ -59,33 +67,103 @@ class Shown(NamedTuple):
     marked: bool
 
 
+class _Weighed(NamedTuple):
+    """A price with what is said of it: that it is an old one, or one that is beside the current one only."""
+
+    shown: Shown
+    old: bool
+    usual: bool
+
+
 def shown_prices(view: View, hints: Hints) -> list[Shown]:
     """The prices near the title, the likeliest first."""
     matches = _matches(view)
     places = [_signature(view, match) for match in matches]
     seen = Counter(places)
-    found = []
-    for number, (match, signature) in enumerate(zip(matches, places, strict=True)):
-        index = view.index_at(match.start())
-        distance = view.distance(index)
+    found: list[_Weighed] = []
+    before, old, after_old = "", False, False
+    for number, match in enumerate(matches):
+        last = matches[number - 1] if number else None
+        # A price that is written twice, once for screen readers, is said to be what the first is.
+        if last is None or view.text[last.end() : match.start()].strip() or not _twice(last, match):
+            before, after_old = _words_before(view, last, match), old
+        distance = view.distance(view.index_at(match.start()))
         if distance is not None and distance > _FAR:
             continue
-        whole = _whole(view.nodes[index])
-        money = convert("money", _text(whole, match), hints)
-        if not isinstance(money, dict) or not is_price(money):
-            continue
-        before_end = matches[number - 1].end() if number else 0
-        after_end = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
-        before = view.folded[max(before_end, match.start() - 40) : match.start()]
-        if number and "\n" in before:  # what stands on the line of the price before is said of that one
-            before = before.partition("\n")[2] if before_end >= match.start() - 40 else before
-        before = _DIGIT.split(before)[-1]
-        after = view.folded[match.end() : min(after_end, match.end() + 30)]
-        near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
-        repeated = seen[signature] >= _ALIKE
-        score = near + _in_words(before, after) + _in_place(whole) - (3 if repeated else 0)
-        found.append(Shown(money, score, _opens(view, before, match), repeated, _is_marked(whole)))
-    return sorted(found, key=lambda each: -each.score)
+        end = _end(view, match)
+        stop = matches[number + 1].start() if number + 1 < len(matches) else len(view.text)
+        after = view.folded[end : min(stop, end + 30)]
+        one = _weighed(view, match, hints, before, after)
+        if one is not None:
+            near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
+            repeated = seen[places[number]] >= _ALIKE
+            score = near + one.shown.score - (_REPEATED if repeated else 0)
+            opens = _opens(view, before, match.start(), end, after_old)
+            old = one.old
+            found.append(one._replace(shown=one.shown._replace(score=score, open=opens, repeated=repeated)))
+    if not any(each.shown.score >= _ENOUGH and not each.old for each in found):
+        found = [each._replace(shown=_restored(each)) for each in found]
+    return sorted((each.shown for each in found), key=lambda each: -each.score)
+
+
+def _weighed(view: View, match: re.Match[str], hints: Hints, before: str, after: str) -> _Weighed | None:
+    """A price and what the words, elements and data around it say; None for what is no price."""
+    node = view.nodes[view.index_at(match.start())]
+    whole = _whole(node)
+    money = _money(whole, match, hints)
+    if money is None:
+        return None
+    close = before[-_CLOSE:]
+    usual = bool(
+        words.USUAL.search(close) or words.EX_TAX.search(close) or words.EX_TAX.match(after.lstrip())
+    )
+    old = usual or words.WAS.search(close) is not None or _is_struck(node, whole)
+    score = _in_words(before, after) + _in_place(view, node, whole, money) - (_OLD if old else 0)
+    return _Weighed(Shown(money, score, False, False, _is_marked(whole)), old, usual)
+
+
+def _restored(weighed: _Weighed) -> Shown:
+    """A price as the page's current one, where it has no other: "regular" ones are old beside others only."""
+    shown = weighed.shown
+    return shown._replace(score=shown.score + _OLD) if weighed.usual else shown
+
+
+def _twice(one: re.Match[str], other: re.Match[str]) -> bool:
+    return "".join(_DIGIT.findall(one[0])) == "".join(_DIGIT.findall(other[0]))
+
+
+def _words_before(view: View, last: re.Match[str] | None, match: re.Match[str]) -> str:
+    """What stands before a price, and after the one before it: that one's own line is said of that one."""
+    start = max(last.end() if last else 0, match.start() - 40)
+    before = view.folded[start : match.start()]
+    if last is not None and start == last.end() and "\n" in before:
+        before = before.partition("\n")[2]
+    return _DIGIT.split(before)[-1]
+
+
+def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[str, str | None] | None:
+    """The price in its element, or in its text alone; its sign may stand outside of its element."""
+    money = convert("money", _text(whole, match), hints)
+    if not isinstance(money, dict) or not is_price(money):
+        return None
+    if money["currency"] is None:
+        money["currency"] = read_currency(match[0], hints.currency, hints.locale)
+    return money
+
+
+def _is_struck(node: Text, whole: Element | None) -> bool:
+    """Whether a price is crossed out by the tags or classes of the elements that hold no other price."""
+    chain = list(around(node, 8)) if whole is not None else []
+    inside = chain.index(whole) if whole in chain else 0
+    for number, each in enumerate(chain[: inside + 5]):
+        if (
+            each.tag in _STRUCK_TAGS
+            or words.STRUCK.search(_marks(each))
+            or "line-through" in (each.attr("style") or "")
+        ):
+            text = brief(each, _MAX_LINE) if number > inside else ""
+            return text is not None and len(_HAS_SIGN.findall(text)) < 2
+    return False
 
 
 def _matches(view: View) -> list[re.Match[str]]:
@@ -101,7 +179,8 @@ def _matches(view: View) -> list[re.Match[str]]:
     )
     signs = (_HAS_SIGN if spelt else _CHAR).finditer(text, start, end)
     for sign in islice(signs, MAX_PRICES):
-        after = _SIGN_FIRST.match(text, sign.start())
+        country = _DOLLAR_OF.search(text, max(0, sign.start() - 3), sign.start()) if sign[0] == "$" else None
+        after = _SIGN_FIRST.match(text, country.start() if country else sign.start())
         before = _SIGN_LAST.search(text, max(0, sign.start() - 20), sign.end())
         first += [after] if after else []
         last += [before] if before else []
@@ -120,17 +199,19 @@ def price_evidence(found: list[Shown], sold: bool) -> list[Evidence]:
     if not found or found[0].score < _ENOUGH or found[0].open or not (sold or found[0].marked):
         return []
     best = found[0]
-    sure = min(0.8, 0.5 + 0.06 * (best.score - _ENOUGH))
+    sure = min(0.75, 0.5 + 0.05 * (best.score - _ENOUGH))
     other = next((each for each in found if amount(each.money) != amount(best.money)), None)
-    if other is not None and best.score - other.score < 1:
-        sure -= 0.2
+    gap = 9.0 if other is None else best.score - other.score
+    sure -= 0.2 * max(0.0, 1 - gap)
     evidence = [Evidence(best.money, "page: near the title", sure)]
     if other is not None and other.score >= _ENOUGH and not other.open:
-        evidence.append(Evidence(other.money, "page: near the title", min(sure, 0.3)))
+        evidence.append(Evidence(other.money, "page: near the title", min(sure, 0.3 if gap < 1 else 0.15)))
     return evidence
 
 
 _ENOUGH = 2.0
+_OLD = 4.0  # what being an old price takes away
+_REPEATED = 4.0  # what being one of a list takes away: more than a price's marks give
 
 
 def _signature(view: View, match: re.Match[str]) -> tuple[str, ...]:
@@ -146,7 +227,7 @@ def _whole(node: Text) -> Element | None:
         text = brief(element, _MAX_OWN)
         if text is None or len(_HAS_SIGN.findall(text)) > 1:
             break
-        more = len(_NUMBER.findall(text))
+        more = len(_NUMBER.findall(_POINT_BY_NODES.sub("", text)))
         if whole is not None and _LETTERS.search(_HAS_SIGN.sub("", text)):
             break
         if numbers and more > numbers and not _has_cents(element):
@@ -167,10 +248,21 @@ def _text(whole: Element | None, match: re.Match[str]) -> str:
     return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", text)))
 
 
-def _opens(view: View, before: str, match: re.Match[str]) -> bool:
-    tail = view.folded[match.end() : match.end() + 12]
-    lead = view.folded[max(0, match.start() - 12) : match.start()]
-    return bool(words.FROM.search(before[-14:]) or _RANGE_AFTER.match(tail) or _RANGE_BEFORE.search(lead))
+def _end(view: View, match: re.Match[str]) -> int:
+    """Where a price ends, its cents in an element of their own included."""
+    cents = _PARTED_CENTS.match(view.text, match.end())
+    return cents.end() if cents else match.end()
+
+
+def _opens(view: View, before: str, start: int, end: int, was: bool) -> bool:
+    """Whether a price is one end of a range; `was`: the one before it is an old price, and no such end."""
+    tail = view.folded[end : end + 12]
+    lead = "" if was else view.folded[max(0, start - 12) : start]
+    return bool(
+        words.FROM.search(before, max(0, len(before) - 14))
+        or _RANGE_AFTER.match(tail)
+        or _RANGE_BEFORE.search(lead)
+    )
 
 
 def _is_marked(whole: Element | None) -> bool:
@@ -184,47 +276,67 @@ def _marks(element: Element) -> str:
 
 def _in_words(before: str, after: str) -> float:
     score = 0.0
-    close = before[-24:]
-    if words.WAS.search(close):
-        score -= 3
+    close = before[-_CLOSE:]
     if words.SAVE.search(close) or words.OFF.match(after.lstrip()):
         score -= 4
     if words.SHIPPING.search(close):
         score -= 3
-    if words.BY_MONTH.search(close[-10:]) or words.PER_MONTH.match(after):
+    if words.TOTAL.search(close) or words.IN_TOTAL.match(after.lstrip()):
+        score -= 3
+    if words.MANY.search(close):
+        score -= 3
+    if words.NOW.search(close):
+        score += 0.7
+    if words.BY_MONTH.search(close, max(0, len(close) - 16)) or words.PER_MONTH.match(after):
         score -= 4
     if words.PER_UNIT.match(after) or close.rstrip().endswith(("(", "=")):
         score -= 3
     return score
 
 
-def _in_place(whole: Element | None) -> float:
-    """What the elements around a price say, by their tags, classes and ids."""
+def _in_place(view: View, node: Text, whole: Element | None, money: Value) -> float:
+    """What the elements around a price say, by their tags, classes, ids and data."""
     if whole is None:
-        return -2.5  # within a sentence
+        return -1.2 if len(node.data) <= _MAX_OWN else -2.5  # in a phrase, or within a sentence
     score = 0.0
-    chain = [whole, *around(whole)]
-    marks = [_marks(each) for each in chain]
-    near = " ".join(marks[:3])
-    if any(each.tag in _STRUCK_TAGS for each in chain[:4]) or words.STRUCK.search(near):
-        score -= 4
+    chain = list(around(node))
+    inside = chain.index(whole)  # what of its chain holds this price alone
+    close, apart = chain[: inside + 3], list(view.apart(node))
+    near = " ".join(_marks(each) for each in close)
+    marks = [_marks(each) for each in apart]
     if words.PRICE.search(near):
-        score += 1
-    if words.CURRENT.search(near):
-        score += 0.7
-    if any(each.attr("itemprop") == "price" for each in chain[:3]):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in chain) or any(map(words.is_others, marks[1:])):
+    if words.CURRENT.search(near) and not words.STRUCK.search(near):
+        score += 0.7
+    if any(_is_priced(each, money) for each in close):
+        score += 1.5
+    if any(each.tag in _OTHER_TAGS for each in apart) or any(map(words.is_others, marks[inside + 1 :])):
         score -= 3.5
-    elif any(map(words.is_perhaps_others, marks[1:7])):
+    elif any(map(words.is_perhaps_others, marks[inside + 1 : inside + 7])):
         score -= 1
-    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[:6]):
+    if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[: inside + 6]):
         score -= 2.5
-    if any(each.tag in ("li", "option", "select") for each in chain[:3]):
+    if any(each.tag in _CHOICES for each in close):
         score -= 0.5
-    if words.HIDDEN.search(near) or any(each.attr("hidden") is not None for each in chain[:4]):
+    if any(each.attr("hidden") is not None for each in close) or _is_hidden(near):
         score -= 1
     return score
+
+
+def _is_priced(element: Element, money: Value) -> bool:
+    """Whether an element's data say that it holds a price: by name, or by the same amount in them."""
+    if element.attr("itemprop") == "price":
+        return True
+    for name in _AMOUNTS:
+        value = element.attr(name)
+        if isinstance(value, str) and amount({"amount": value.strip()}) == amount(money):
+            return True
+    return False
+
+
+def _is_hidden(marks: str) -> bool:
+    """Whether classes hide an element from everybody, not from those alone who see."""
+    return bool(words.HIDDEN.search(marks)) and not words.FOR_READERS.search(marks)
 
 
 def several_alike(found: list[Shown]) -> bool:

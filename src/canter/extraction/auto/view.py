@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, islice, takewhile
 
-from canter.extraction.auto.words import BUY
+from canter.extraction.auto.words import BUY, camel, is_others
 from canter.extraction.html import Element, Text, Tree, elements_around
 from canter.extraction.values import collapse
 
 MAX_LEVELS = 12  # elements around a text that are looked at
+_ALL_LEVELS = 80  # elements around the title
 MAX_BEFORE, MAX_AFTER = 1_000, 5_000  # nodes around the title that are looked at
 _BEFORE, _AFTER = 2_000, 8_000  # characters around the title in which a page sells its product
 _MAX_NODES = 60  # nodes in an element that is looked at as a whole
@@ -48,7 +49,13 @@ class View:
         self.title_index = self._named(names) if heading is None else min(len(before), len(self.nodes) - 1)
         start = self._starts[self.title_index] if self.title_index is not None and self.pieces else 0
         self.window = (max(0, start - _BEFORE), start + _AFTER)
+        title = self.nodes[self.title_index or 0] if self.title_index is not None and self.nodes else None
+        self._common = frozenset(around(title, _ALL_LEVELS) if title is not None else ())
         self.buy_index = self._find_buy()
+
+    def apart(self, node: Text | Element) -> Iterator[Element]:
+        """The elements around a text up to the first that holds the title too."""
+        return takewhile(lambda each: each not in self._common, around(node))
 
     def index_at(self, offset: int) -> int:
         """Which text stands at an offset of `text`."""
@@ -89,9 +96,17 @@ class View:
 
     def _find_buy(self) -> int | None:
         """The buy button nearest to the title, the first of the page without one."""
-        found = [index for index, _ in self.places(BUY) if self._is_button(index)]
+        buttons = (index for index, _ in self.places(BUY) if self._is_button(index))
+        found = [index for index in buttons if not self._is_other(index)]
         around = self.title_index or 0
         return min(found, key=lambda index: (abs(index - around), index), default=None)
+
+    def _is_other(self, index: int) -> bool:
+        """Whether a text stands among other products, as the boxes around it are called."""
+        return any(
+            is_others(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}"))
+            for each in self.apart(self.nodes[index])
+        )
 
     def _is_button(self, index: int) -> bool:
         if len(self.pieces[index]) > 40:
@@ -124,11 +139,10 @@ def _seen(nodes: Iterable[object]) -> list[tuple[Text, str]]:
     """The texts among some nodes that a reader may see, collapsed."""
     seen = []
     for node in nodes:
-        # Most texts are white space, and a script's text is long: its parent is asked first.
         if type(node) is Text and node.parent.tag not in _UNSEEN:  # type: ignore[union-attr]
             data = node.data
             if not data.isspace():
-                seen.append((node, collapse(data)))
+                seen.append((node, " ".join(data.split()) if data.isascii() else collapse(data)))
     return seen
 
 

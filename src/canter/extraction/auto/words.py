@@ -14,7 +14,12 @@ BUY = (
     "place bid", "bid now", "in den warenkorb", "in den einkaufswagen", "jetzt kaufen", "ajouter au panier",
     "acheter", "añadir al carrito", "añadir a la cesta", "agregar al carro", "comprar",
     "aggiungi al carrello", "acquista", "do koszyka", "kup teraz", "adicionar ao carrinho",
+    "in winkelwagen", "in winkelmand", "in mijn winkelwagen", "varukorg", "læg i kurv", "tilføj til kurv",
+    "handlekurv", "ostoskoriin", "do košíku", "do košíka", "kosárba", "adaugă în coș", "adauga in cos",
+    "sepete ekle", "в корзину", "купить", "カートに入れる", "カートに追加", "加入购物车", "加入購物車",
+    "장바구니", "στο καλάθι",
 )  # fmt: skip
+BUY_MARK = re.compile(r"\badd ?to ?(?:cart|basket|bag)|\bbuy ?now\b|\btocart\b")
 NOTIFY = (
     "notify me", "email me when", "back in stock", "benachrichtigen", "prévenez-moi", "m'avertir", "avísame",
     "avvisami", "powiadom",
@@ -28,7 +33,12 @@ LABELS = {
         "produktnummer", "référence", "réf", "ref", "reference", "code article", "code produit", "referencia",
         "código", "código de producto", "codice", "codice articolo", "codice prodotto", "numer katalogowy",
         "kod produktu", "nr katalogowy", "style", "style no", "style number", "catalog number", "web code",
-        "webcode", "lot number", "stock number", "stock code",
+        "webcode", "lot number", "stock number", "stock code", "art.nr.", "art. nr.", "artnr", "artikelnr",
+        "artikel", "varenummer", "varenr", "katalogové číslo", "kód produktu", "kód zboží", "cikkszám",
+        "cod produs", "código do produto", "cód.", "artículo", "art.", "ürün kodu", "商品番号", "商品コード",
+        "品番", "型番", "артикул", "код товара", "item id", "item model", "sku #", "product sku",
+        "sku number", "style code", "product ref", "cod. art", "cod", "cod.art", "codice art", "rif",
+        "商品編號", "商品编号", "货号", "product reference", "your reference",
     ),
     "mpn": (
         "mpn", "model", "model number", "model no", "manufacturer part number", "part number", "part no",
@@ -46,47 +56,85 @@ LABELS = {
         "fabricante", "produttore", "marka", "producent",
     ),
 }  # fmt: skip
+NOTHING = frozenset(
+    (
+        "null",
+        "undefined",
+        "none",
+        "n/a",
+        "na",
+        "n.a.",
+        "false",
+        "true",
+        "nan",
+        "default",
+        "unknown",
+        "tbd",
+        "-",
+    )
+)
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
-APR = (
-    "Representative APR", "Purchase APR", "APR for Purchases", "Annual Percentage Rate (APR) for Purchases",
-    "Purchase Annual Percentage Rate (APR)", "Purchase Annual Percentage Rate", "Regular APR",
-    "Variable APR", "APR", "Annual percentage rate", "effektiver Jahreszins", "TAEG", "TAE",
-    "RRSO",
-)  # fmt: skip
-ANNUAL_FEE = (
-    "Annual fee", "Annual membership fee", "Yearly fee", "Jahresgebühr", "Cotisation annuelle",
-    "Cuota anual", "Canone annuo", "Opłata roczna",
-)  # fmt: skip
 
 
-def _tokens(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-zà-ž])(?:{words})(?![a-zà-ž])")
+def _tokens(words: str, unless: str = "") -> re.Pattern[str]:
+    """Any of the words as a whole; `unless`: what may not stand before it, as lookbehinds."""
+    return re.compile(rf"(?<![a-zà-ž]){unless}(?:{words})(?![a-zà-ž])")
 
 
 # Of classes and ids, in lower case, "priceOld" as "price old".
-PRICE = re.compile("price|preis|prix|precio|prezzo|cena|amount")
+PRICE = re.compile(r"price|preis|prix|precio|prezzo|cena|amount|prijs|\bpris\b|preco|fiyat|hinta|cijena")
 CURRENT = _tokens("current|final|sale|sales|special|now|actual|selling|our|main|big|primary|aktuell|actuel")
 STRUCK = _tokens(
     "old|was|list|strike\\w*|struck|crossed|cross|rrp|srp|msrp|uvp|before|orig|original|compare\\w*|"
-    "previous|retail|statt|barre|ancien|antes|tachado|barrato|stara|line through|high"
+    "previous|retail|statt|barre|ancien|antes|tachado|barrato|stara|line through|high",
+    unless="(?<!with )(?<!has )(?<!no )",
 )
 OTHERS = _tokens(
     "related|recommend\\w*|similar|upsell|up sell|crosssell|cross sell|xsell|also|accessor\\w*|recent\\w*|"
-    "footer|nav|navigation|menu|suggest\\w*|sponsor\\w*|bestsellers?|alternativ\\w*|minicart|mini cart|"
+    "footer|navbar|(?:main|site|top|sub) nav|nav (?:bar|menu|item|link)|navigation|menu|"
+    "suggest\\w*|sponsor\\w*|bestsellers?|alternativ\\w*|minicart|mini cart|"
     "bundles?|you may|ymal|compl\\w*|others"
 )
 PERHAPS_OTHERS = _tokens(
-    "carousel|slider|swiper|teaser|tile|tiles|grid|banner|promo\\w*|header|aside|cart|basket"
+    "carousel|slider|swiper|teaser|tile|tiles|grid|banner|promo\\w*|header|aside|cart|basket|sellers?|merchants?"
 )
+FOR_READERS = _tokens("visually hidden|sr only|screen reader\\w*|a11y|assistive\\w*|offscreen")
 STOCK = _tokens("stock|avail|availability|verfug\\w*|lager|dispo\\w*|inventory|delivery|lieferbar\\w*")
+BRAND = _tokens("brand|brands|vendor|manufacturer|marke|hersteller|marque|marca|merk|maker|designer")
+BRAND_PATH = re.compile(
+    r"/(?:shop-)?(?:brands?|marken?|hersteller|marques?|marcas?|manufacturers?|vendors?|designers?|merken|b)/",
+    re.IGNORECASE,
+)
+NO_BRAND = re.compile(
+    r"(?:by|von|more|shop|all|view|see|visit|alle|mehr|voir|tous|ver|vedi|brand|marke|marque)\b"
+)
+SKU = _tokens("sku|artnr|mpn|item number|product code|product number|product reference|product id")
 HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
 
 # Of texts, just before or just after a price.
 WAS = _tokens(
-    r"was|rrp|msrp|list|instead of|reg(?:ular)?\.?|originally|compare at|before|retail|statt|uvp|vorher|"
-    r"bisher|ehemals|au lieu de|avant|prix conseillé|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|"
-    r"estimate\w*|est"
+    r"was|rrp|msrp|list|reduced from|instead of|originally|original\w*|compare at|before|retail|"
+    r"estimate[ds]?|est\.|statt|uvp|vorher|bisher|ehemals|war|ursprünglich\w*|au lieu de|avant|"
+    r"prix conseillé|initial|était|antes|pvp|prima|prezzo di listino|anziché|zamiast|przed|pierwotna|de:|"
+    r"previous|prev\.|former|anterior|précédent|precedente|poprzednia|voriger|原價|原价|定価|"
+    r"van:|von:|oorspronkelijk\w*|adviesprijs|tidligere|ordinarie|førpris|antigo"
 )
+# The price before a reduction, or the only one where nothing is reduced.
+EX_TAX = _tokens(
+    r"ex\.? ?(?:tax|vat|gst)|exc\.? ?(?:tax|vat|gst)|excl(?:uding|\.)? ?(?:tax|vat|gst|btw|moms)|without tax|"
+    r"zzgl\. ?mwst|exkl\. ?mwst|netto|hors taxes?|ht|sin iva|iva esclusa|bez vat|net price"
+)
+MANY = _tokens(r"or more|and up|each for|ab \d+ stück|buy \d+|per \d+|qty \d+|for \d+")
+USUAL = _tokens(r"regular|reg\.?|normal\w*|usual|habituel|habitual|listino|ordinaire|catalogue")
+NOW = _tokens(
+    r"now|now only|current price|our price|sale price|your price|today|price|jetzt|nur|aktueller preis|preis|"
+    r"sale|deal|special|angebot|oferta|offerta|prix|maintenant|precio|ahora|prezzo|ora|adesso|cena|teraz|preço|por:|nu|voor|nyní|seulement|solo"
+)
+TOTAL = _tokens(
+    r"total|subtotal|in total|starting (?:price|bid)|start price|maximum bid|reserve|deposit|gesamt|"
+    r"zwischensumme|summe|anzahlung|acompte|totale|razem|suma|caparra"
+)
+IN_TOTAL = _tokens("in total|insgesamt|au total|en total|in totale|łącznie|razem")
 SAVE = _tokens(
     r"save|saving|savings|you save|off|discount|sparen|ersparnis|rabatt|économisez|remise|ahorra|ahorro|"
     r"descuento|risparmi|sconto|oszczędzasz|rabat|gift card|voucher|coupon|gutschein|premium"
@@ -118,7 +166,7 @@ LOGIN = (
 
 
 def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    """Whether the words of a class hold one of the pattern; elements share few classes and prices ancestors."""
+    """Whether words of classes hold one of the pattern: what stands together shares most elements around it."""
     return lru_cache(maxsize=8192)(lambda text: pattern.search(text) is not None)
 
 

@@ -1,0 +1,1 @@
+"""Fuzz targets (atheris): `make fuzz` runs each for a while; what broke lies in `.fuzz/` as crash-..."""
