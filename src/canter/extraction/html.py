@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import turbohtml
-from turbohtml import Element, Text
+from turbohtml import Element, NodeIterator, Text
+from turbohtml.traverse import NodeFilter
 
-__all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath"]
+__all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath", "elements_around"]
 
 
 class Tree:
@@ -62,7 +64,15 @@ class Tree:
 
     def texts(self) -> Iterator[Text]:
         """Every text of the document, in its order."""
-        return (node for node in self._document.descendants if isinstance(node, Text))
+        return NodeIterator(self._document, what_to_show=NodeFilter.SHOW_TEXT)  # type: ignore[return-value]
+
+
+def elements_around(node: Text | Element, levels: int) -> list[Element]:
+    """The elements around a node, the innermost first, so many at most."""
+    found = list(islice(node.ancestors, levels))
+    if found and not isinstance(found[-1], Element):
+        found.pop()  # the document
+    return found  # type: ignore[return-value]
 
 
 def _read(node: Element, attr: str | None) -> str | None:

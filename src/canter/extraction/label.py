@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 
 from canter.extraction.html import Element, Text, Tree
 from canter.extraction.values import collapse
@@ -51,21 +52,18 @@ def _stem(word: str) -> str:
 
 
 class Labels:
-    """The texts of a page, found once, and what stands beside any label in it."""
+    """The texts of a page that can be a label, found once, and what stands beside any label in it."""
 
     def __init__(self, tree: Tree) -> None:
         self._nodes: list[Text] = []
-        self._starts: list[int] = []
         pieces: list[str] = []
-        at = 0
         for node in tree.texts():
-            data = node.data
-            if data.isspace():
-                continue
-            self._nodes.append(node)
-            self._starts.append(at)
-            pieces.append(data.casefold())
-            at += len(pieces[-1]) + 1
+            if node.parent.tag not in _HIDDEN:  # type: ignore[union-attr]
+                data = node.data
+                if not data.isspace():
+                    self._nodes.append(node)
+                    pieces.append(data.casefold())
+        self._starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))[:-1]
         self._all = "\n".join(pieces)
 
     def beside(self, label: str) -> list[str]:
@@ -75,7 +73,7 @@ class Labels:
         taken: set[Element] = set()
         for node in self._places(max(wanted, key=len, default="")) if wanted else ():
             around = node.parent
-            if not isinstance(around, Element) or around.tag in _HIDDEN:
+            if not isinstance(around, Element):
                 continue
             inline = _inline(node.data, wanted)
             place = _whole(around, wanted)

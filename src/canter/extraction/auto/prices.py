@@ -310,11 +310,9 @@ def _in_place(view: View, node: Text, whole: Element | None, money: Value) -> fl
         score += 0.7
     if any(_is_priced(each, money) for each in close):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in apart) or any(
-        words.OTHERS.search(each) for each in marks[inside + 1 :]
-    ):
+    if any(each.tag in _OTHER_TAGS for each in apart) or any(map(words.is_others, marks[inside + 1 :])):
         score -= 3.5
-    elif any(words.PERHAPS_OTHERS.search(each) for each in marks[inside + 1 : inside + 7]):
+    elif any(map(words.is_perhaps_others, marks[inside + 1 : inside + 7])):
         score -= 1
     if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[: inside + 6]):
         score -= 2.5

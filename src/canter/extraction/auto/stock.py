@@ -67,9 +67,7 @@ def _marks(element: Element) -> str:
 def _elsewhere(view: View, node: Text) -> bool:
     """Whether a text is of a choice, of another product or of a menu."""
     for element in view.apart(node):
-        if element.tag in ("label", "select", "nav", "footer", "header") or words.OTHERS.search(
-            _marks(element)
-        ):
+        if element.tag in ("label", "select", "nav", "footer", "header") or words.is_others(_marks(element)):
             return True
         if element.tag == "a" and (element.attr("href") or "#")[:1] != "#":
             return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import accumulate, chain, islice, takewhile
 
-from canter.extraction.auto.words import BUY, OTHERS, camel
-from canter.extraction.html import Element, Text, Tree
+from canter.extraction.auto.words import BUY, camel, is_others
+from canter.extraction.html import Element, Text, Tree, elements_around
 from canter.extraction.values import collapse
 
 MAX_LEVELS = 12  # elements around a text that are looked at
@@ -33,19 +33,16 @@ class View:
     def __init__(self, tree: Tree, names: Sequence[str]) -> None:
         """`names`: what else is known of the product's name; it tells the right title of several."""
         heading, self.title = _heading(tree, names)
+        before: list[tuple[Text, str]] = []
         if heading is None:
-            before, inside = [], _seen(islice(tree.begin(), MAX_BEFORE + MAX_AFTER))
+            seen = _seen(islice(tree.begin(), MAX_BEFORE + MAX_AFTER))
         else:
             before = _seen(islice(heading.preceding, MAX_BEFORE))[::-1]
-            inside = _seen(islice(heading.descendants, _MAX_NODES))
-            inside += _seen(islice(heading.following, MAX_AFTER))
-        self.nodes = [node for node, _ in before + inside]
-        self.pieces = [piece for _, piece in before + inside]
-        self._starts: list[int] = []
-        at = 0
-        for piece in self.pieces:
-            self._starts.append(at)
-            at += len(piece) + 1
+            inside = islice(heading.descendants, _MAX_NODES)
+            seen = before + _seen(chain(inside, islice(heading.following, MAX_AFTER)))
+        self.nodes = [node for node, _ in seen]
+        self.pieces = [piece for _, piece in seen]
+        self._starts = list(accumulate((len(piece) + 1 for piece in self.pieces), initial=0))[:-1]
         self.text = "\n".join(self.pieces)
         lower = self.text.lower()
         self.folded = lower if len(lower) == len(self.text) else self.text
@@ -107,7 +104,7 @@ class View:
     def _is_other(self, index: int) -> bool:
         """Whether a text stands among other products, as the boxes around it are called."""
         return any(
-            OTHERS.search(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}"))
+            is_others(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}"))
             for each in self.apart(self.nodes[index])
         )
 
@@ -142,12 +139,10 @@ def _seen(nodes: Iterable[object]) -> list[tuple[Text, str]]:
     """The texts among some nodes that a reader may see, collapsed."""
     seen = []
     for node in nodes:
-        if type(node) is Text:
-            parent = node.parent
-            if parent.tag not in _UNSEEN:  # type: ignore[union-attr]
-                data = node.data
-                if not data.isspace():
-                    seen.append((node, collapse(data)))
+        if type(node) is Text and node.parent.tag not in _UNSEEN:  # type: ignore[union-attr]
+            data = node.data
+            if not data.isspace():
+                seen.append((node, " ".join(data.split()) if data.isascii() else collapse(data)))
     return seen
 
 
@@ -165,11 +160,6 @@ def brief(element: Element, limit: int) -> str | None:
     return None if count >= _MAX_NODES else "\n".join(pieces)
 
 
-def around(node: Text | Element, levels: int = MAX_LEVELS) -> Iterator[Element]:
+def around(node: Text | Element, levels: int = MAX_LEVELS) -> list[Element]:
     """The elements around a text, the innermost first, so many at most."""
-    parent = node.parent
-    for _ in range(levels):
-        if not isinstance(parent, Element):
-            return
-        yield parent
-        parent = parent.parent
+    return elements_around(node, levels)

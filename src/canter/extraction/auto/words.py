@@ -6,6 +6,7 @@ Phrases are in lower case. None of them belongs to one shop.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 BUY = (
@@ -162,6 +163,15 @@ LOGIN = (
     "log in", "login", "sign in", "anmelden", "einloggen", "connexion", "se connecter", "iniciar sesión",
     "accedi", "zaloguj",
 )  # fmt: skip
+
+
+def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    """Whether words of classes hold one of the pattern; what stands together shares most of them."""
+    return lru_cache(maxsize=8192)(lambda text: pattern.search(text) is not None)
+
+
+is_others = _holds(OTHERS)
+is_perhaps_others = _holds(PERHAPS_OTHERS)
 
 
 @lru_cache(maxsize=8192)

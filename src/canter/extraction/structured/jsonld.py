@@ -73,14 +73,17 @@ class _Builder:
     def _fill(self, node: Node, value: dict[str, Any]) -> None:
         for key, given in value.items():
             if key not in _KEYWORDS:
-                items = self._items(given, node, short(key))
+                name = short(key)
+                items = self._items(given, node, name)
                 if items:
-                    node.properties[short(key)] = items
+                    node.properties[name] = items
         if node.id is not None and (node.properties or node.types):
             self._named.setdefault(node.id, node)
 
     def _items(self, given: Any, owner: Node, key: str) -> list[Any]:
         """The values of one property; lists within lists are one list."""
+        if isinstance(given, str | int | float):
+            return [given]
         items: list[Any] = []
         pending = [given]
         while pending:

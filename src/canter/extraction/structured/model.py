@@ -49,7 +49,7 @@ class Node:
 
 def short(name: str) -> str:
     """A type or property without schema.org's address."""
-    match = _SCHEMA.match(name)
+    match = _SCHEMA.match(name) if ":" in name else None
     return name[match.end() :] if match else name
 
 
