@@ -166,7 +166,7 @@ LOGIN = (
 
 
 def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    """Whether words of classes hold one of the pattern: what stands together shares most elements around it."""
+    """Whether words of classes hold one of the pattern: neighbours share most of their ancestors."""
     return lru_cache(maxsize=8192)(lambda text: pattern.search(text) is not None)
 
 
