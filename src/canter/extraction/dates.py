@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +32,7 @@ _FORMS = [
         rf"(?<!\d)(?P<year>\d{{4}})\s?[年년]\s?{_MONTH}\s?[月월]\s?(?P<day>\d{{1,2}})\s?[日일]",
         rf"(?<!\w){_DAY}\s?\.\s?{_MONTH}\s?(?P<mark>\.)\s?{_YEAR}",
         rf"(?<!\w){_DAY}(?P<mark>[-/]){_MONTH}(?P=mark){_YEAR}",
-        rf"{_DAY}(?:st|nd|rd|th|er|[.ºª°])?[\s.,/-]{{0,3}}(?:(?:of|de|di)\s|d['’]\s?)?{_WORD}[\s.,/-]{{0,3}}"
+        rf"{_DAY}(?:st|nd|rd|th|er|[.ºª°])?[\s.,/-]{{0,3}}(?:(?:of|de|di)\s|d['’])?{_WORD}[\s.,/-]{{0,3}}"
         rf"(?:(?:of|de|del|do)\s)?{_YEAR}",
         rf"(?<!\w){_WORD}[\s./-]{{1,3}}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:[/-]|,?\s{_TIME}|,){_YEAR}",
         rf"(?<!\d)(?<!\d[-–/.:,])(?P<year>\d{{4}})\.?\s(?:m\.\s)?{_WORD}\s(?P<day>\d{{1,2}})(?![\d:])",
@@ -134,7 +134,7 @@ def _reader(language: str) -> Any:
         "STRICT_PARSING": True,
         "REQUIRE_PARTS": ["day", "month", "year"],
         "DATE_ORDER": "DMY",
-        "RELATIVE_BASE": datetime(2001, 1, 1),  # noqa: DTZ001  # never the clock
+        "RELATIVE_BASE": datetime(2001, 1, 1, tzinfo=UTC),  # never the clock
         "RETURN_AS_TIMEZONE_AWARE": False,
     }
     return DateDataParser(languages=[language], settings=settings)
