@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
 
 BUY = (
     "add to cart", "add to basket", "add to bag", "add to trolley", "buy now", "buy it now", "order now",
@@ -165,16 +168,28 @@ LOGIN = (
 )  # fmt: skip
 
 
-def _holds(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    """Whether words of classes hold one of the pattern; what stands together shares most of them."""
-    return lru_cache(maxsize=8192)(lambda text: pattern.search(text) is not None)
+_MAX_KEPT = 500  # characters of what a cache keeps; a hostile page has classes of megabytes
 
 
-is_others = _holds(OTHERS)
-is_perhaps_others = _holds(PERHAPS_OTHERS)
+def _kept(read: Callable[[str], T]) -> Callable[[str], T]:
+    """The same function, remembering its answers for short texts: elements share most of their ancestors."""
+    short = lru_cache(maxsize=8192)(read)
+    return lambda text: short(text) if len(text) <= _MAX_KEPT else read(text)
 
 
-@lru_cache(maxsize=8192)
+@_kept
+def is_others(text: str) -> bool:
+    """Whether the words of a class or id are those of other products."""
+    return OTHERS.search(text) is not None
+
+
+@_kept
+def is_perhaps_others(text: str) -> bool:
+    """Whether they are those of what often holds other products."""
+    return PERHAPS_OTHERS.search(text) is not None
+
+
+@_kept
 def camel(text: str) -> str:
     """A class or id as words: "oldPrice_3x" is "old price 3x"."""
     return _PARTS.sub(" ", _HUMP.sub(r"\1 \2", text)).lower()
