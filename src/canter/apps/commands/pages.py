@@ -137,7 +137,7 @@ def extract(
     ],
     sites: SitesOption = None,
     crawl: Annotated[
-        int | None, typer.Option(help="Which crawl.  [default: the latest that was kept]")
+        int | None, typer.Option(metavar="ID", help="Which crawl.  [default: the latest that was kept]")
     ] = None,
     form: FormatOption = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PATH", help="A file.")] = None,

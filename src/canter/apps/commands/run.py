@@ -58,58 +58,86 @@ def run(
             "-o", "--output", metavar="FILE", help="Also export when done (.jsonl, .csv, .parquet)."
         ),
     ] = None,
-    url_column: Annotated[str, typer.Option(help="The column of the URLs.")] = "url",
+    url_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the URLs.")] = "url",
     only: Annotated[Only | None, typer.Option(help="With --crawl: those of an earlier crawl again.")] = None,
     crawl: Annotated[
-        int | None, typer.Option(help="The crawl that --only means.  [default: the latest]")
+        int | None, typer.Option(metavar="ID", help="The crawl that --only means.  [default: the latest]")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many URLs.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most so many URLs.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever was left unfinished.")] = False,
     resume: Annotated[int | None, typer.Option(metavar="ID", help="Go on with this crawl.")] = None,
     resume_within: Annotated[
-        str | None, typer.Option(help="An unfinished crawl begun so long ago goes on.  [default: 12h]")
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="An unfinished crawl begun so long ago goes on.  [default: 12h]"
+        ),
     ] = None,
     max_concurrent: Annotated[
-        int | None, typer.Option(help="Requests in flight in all.  [default: 200]")
+        int | None, typer.Option(metavar="N", help="Requests in flight in all.  [default: 200]")
     ] = None,
     max_per_host: Annotated[
-        int | None, typer.Option(help="Requests in flight on a host.  [default: 20]")
+        int | None, typer.Option(metavar="N", help="Requests in flight on a host.  [default: 20]")
     ] = None,
     max_rate: Annotated[
-        float | None, typer.Option(help="Requests/s a host; 0: no ceiling.  [default: 20]")
+        float | None, typer.Option(metavar="N", help="Requests/s a host; 0: no ceiling.  [default: 20]")
     ] = None,
     pace: Annotated[
         Pace | None,
         typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
     ] = None,
-    timeout: Annotated[str | None, typer.Option(help="Seconds for a whole page.  [default: 30]")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Seconds for a whole page.  [default: 30]")
+    ] = None,
     connect_timeout: Annotated[
         str | None,
-        typer.Option(help="Seconds for name, connection and TLS handshake together.  [default: 10]"),
+        typer.Option(
+            metavar="SECONDS", help="Seconds for name, connection and TLS handshake together.  [default: 10]"
+        ),
     ] = None,
     tls_timeout: Annotated[
         str | None,
-        typer.Option(help="Seconds for the TLS handshake.  [default: what is left of --connect-timeout]"),
+        typer.Option(
+            metavar="SECONDS",
+            help="Seconds for the TLS handshake.  [default: what is left of --connect-timeout]",
+        ),
     ] = None,
     first_byte_timeout: Annotated[
         str | None,
-        typer.Option(help="Seconds from the request to the answer's first byte.  [default: --read-timeout]"),
+        typer.Option(
+            metavar="SECONDS",
+            help="Seconds from the request to the answer's first byte.  [default: --read-timeout]",
+        ),
     ] = None,
-    read_timeout: Annotated[str | None, typer.Option(help="Seconds between bytes.  [default: 10]")] = None,
-    max_body: Annotated[str | None, typer.Option(help="The largest page, decoded.  [default: 16MiB]")] = None,
+    read_timeout: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Seconds between bytes.  [default: 10]")
+    ] = None,
+    max_body: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The largest page, decoded.  [default: 16MiB]")
+    ] = None,
     body_budget: Annotated[
-        str | None, typer.Option(help="Decoded bytes held at once.  [default: 64MiB]")
+        str | None, typer.Option(metavar="SIZE", help="Decoded bytes held at once.  [default: 64MiB]")
     ] = None,
-    attempts: Annotated[int | None, typer.Option(help="Tries a page at most.  [default: 3]")] = None,
-    max_time: Annotated[str | None, typer.Option(help="Stop, resumable, after so long (6h); exit 4.")] = None,
+    attempts: Annotated[
+        int | None, typer.Option(metavar="N", help="Tries a page at most.  [default: 3]")
+    ] = None,
+    max_time: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Stop, resumable, after so long (6h); exit 4.")
+    ] = None,
     host_patience: Annotated[
-        str | None, typer.Option(help="A host without a good answer for so long is given up.  [default: 30m]")
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="A host without a good answer for so long is given up.  [default: 30m]"
+        ),
     ] = None,
     max_failures: Annotated[
-        float | None, typer.Option(help="The share of failed pages above which to exit 3.  [default: 0.02]")
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="The share of failed pages above which to exit 3.  [default: 0.02]"
+        ),
     ] = None,
     user_agent: Annotated[
-        str | None, typer.Option(help="Who you say you are; its first word is the robots.txt name.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
     ] = None,
     keep_pages: Annotated[
         str | None,

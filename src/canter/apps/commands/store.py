@@ -18,7 +18,9 @@ from canter.stores.sqlite import RunLock, SqliteCrawls
 
 def export(
     store: StoreOption = None,
-    crawl: Annotated[int | None, typer.Option(help="Which crawl.  [default: the latest]")] = None,
+    crawl: Annotated[
+        int | None, typer.Option(metavar="ID", help="Which crawl.  [default: the latest]")
+    ] = None,
     changes: Annotated[bool, typer.Option("--changes", help="Only records whose fields changed.")] = False,
     outcome: Annotated[Outcome | None, typer.Option(help="Only records with this outcome.")] = None,
     form: FormatOption = None,
@@ -47,7 +49,9 @@ def crawls(
 
 
 def prune(
-    keep: Annotated[str, typer.Option(help="Crawls begun within this span stay: 90d, 12h.")],
+    keep: Annotated[
+        str, typer.Option(metavar="DURATION", help="Crawls begun within this span stay: 90d, 12h.")
+    ],
     store: StoreOption = None,
 ) -> None:
     """Drop old crawls; the latest one stays, and what the kept ones need.
