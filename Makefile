@@ -9,12 +9,13 @@ export UV_SYSTEM_CERTS := 1
 # Seconds for each fuzz target.
 FUZZ_SECONDS := 120
 
-.PHONY: help demo test lint types unit fuzz bench lock clean
+.PHONY: help demo test lint types unit fuzz soak bench lock clean
 
 help:
 	@echo "make demo    the main job on a small local market (no network needed)"
 	@echo "make test    ruff, mypy, every test"
 	@echo "make fuzz    random pages and answers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; a crash is kept in .fuzz"
+	@echo "make soak    200,000 requests to 50 hosts that misbehave; 15 minutes at most"
 	@echo "make bench   speed against Scrapy, and ingest (needs nginx)"
 	@echo "make lock    resolve the dependencies again"
 
@@ -57,6 +58,9 @@ unit: $(VENV)/.dev
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.extraction --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.answers --seconds $(FUZZ_SECONDS)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak.run
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench.speed

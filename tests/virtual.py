@@ -36,7 +36,7 @@ During = Callable[["Stage"], Awaitable[Any]]
 
 UTC = 1_750_000_000.0  # when the first crawl of a house begins, UTC seconds
 SPINS = 100_000  # steps of the loop at one moment of virtual time: more is a busy loop
-PATIENCE = 30  # real seconds a run may take
+PATIENCE = 120  # real seconds a run may take
 
 
 class VirtualSelector(selectors.DefaultSelector):

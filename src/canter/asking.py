@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from canter.extraction import Page
+from canter.extraction.refresh import refresh_of
 from canter.hosts import Job, PageJob, RobotsJob
-from canter.model import Fault, FaultKind, Limits, Outcome, Request, Response, Task, Verdict
+from canter.model import Fault, FaultKind, Outcome, Request, Response, Verdict
 from canter.pace import Sample
 from canter.policy import Policy
-from canter.rules.classify import classify, retry_after
+from canter.rules.challenge import challenge
+from canter.rules.classify import asked_wait, classify
+from canter.rules.redirects import Redirect, follow, same_origin, step
 from canter.rules.robots import MAX_ROBOTS
+from canter.urls import BadUrl, parse_url
 
+_FORBIDDEN = 403
 _NOT_ASKED = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS, FaultKind.BAD_URL)
+_NO_SECRETS = ("accept", "accept-language")  # any browser tells them to any server
 
 
-def request_of(job: Job, policy: Policy) -> Request:
-    """The request of a page or of a robots.txt."""
+def request_of(job: Job, host: str, policy: Policy, cookie: str = "") -> Request:
+    """The request of a page or of a robots.txt.
+
+    `host`: the key of the host that is asked; `cookie`: what the page's request carries as Cookie.
+    """
+    tls = policy.tls(host)
     if isinstance(job, RobotsJob):
-        limits = policy.limits(None)
-        bounds = Limits(limits.timeout, limits.connect_timeout, limits.read_timeout, MAX_ROBOTS)
-        return Request(job.url, {}, bounds, truncate=True)
-    headers = validators(job, policy)
-    if job.site and job.site.headers and _same_origin(job.task):
-        headers = {**job.site.headers, **headers}
-    return Request(job.url, headers, policy.limits(job.site))
+        bounds = replace(policy.limits(None), max_body=MAX_ROBOTS)
+        return Request(job.url, {}, bounds, truncate=True, tls=tls)
+    headers = _site_headers(job, policy) | validators(job, policy)
+    if cookie:
+        name = next((name for name in headers if name.lower() == "cookie"), "Cookie")
+        headers[name] = f"{headers[name]}; {cookie}" if name in headers else cookie
+    if job.bounds:
+        return Request(job.url, headers, job.bounds, truncate=True, tls=tls)
+    return Request(job.url, headers, policy.limits(job.site), tls=tls)
+
+
+def _site_headers(job: PageJob, policy: Policy) -> dict[str, str]:
+    """What a site adds to a request: all to its page's own origin, credentials may be among them.
+
+    Where a redirect leads elsewhere, only what is no secret, and only to what the same site claims.
+    """
+    site, task = job.site, job.task
+    if site is None or not site.headers:
+        return {}
+    if not task.hops or same_origin(task.url, task.target):
+        return dict(site.headers)
+    target = parse_url(task.target)
+    if isinstance(target, BadUrl) or policy.book.claim(target) is not site:
+        return {}
+    return {name: value for name, value in site.headers.items() if name.lower() in _NO_SECRETS}
 
 
 def validators(job: PageJob, policy: Policy) -> dict[str, str]:
@@ -43,23 +74,34 @@ def validators(job: PageJob, policy: Policy) -> dict[str, str]:
     return asked
 
 
-def verdict_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: float) -> Verdict:
-    """What a page's answer means; it came at `utc` (UTC seconds)."""
+def meaning_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: float) -> Redirect | Verdict:
+    """Where a page's answer leads, or what it means; it came at `utc` (UTC seconds)."""
+    site, task = job.site, job.task
+    revisit = site is not None and site.cookies
+    if isinstance(answer, Response):
+        led = follow(task.url, answer, task.hops, revisit=revisit)
+        if led is not None:
+            return led
     verdict = classify(answer, now_utc=utc)
     if verdict.outcome is Outcome.NOT_MODIFIED and not validators(job, policy):
         return classify(Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=utc)
+    if verdict.outcome is None and site is not None and site.follow_meta_refresh:
+        assert isinstance(answer, Response)
+        target = refresh_of(Page(job.url, answer.status, answer.headers, answer.body))
+        if target is not None:
+            return step(task.url, target, task.hops, revisit=revisit)
     return verdict
 
 
 def sample_of(answer: Response | Fault, sent_at: float, utc: float) -> Sample | None:
-    """What an answer that came at `utc` tells of its host; None where the host never saw the request."""
-    if isinstance(answer, Fault) and answer.kind in _NOT_ASKED:
-        return None
-    latency = answer.latency if isinstance(answer, Response) else answer.elapsed
-    wait = answer.headers.get("Retry-After")
-    return Sample(sent_at, answer.status, latency, retry_after(wait, utc) if wait else None, answer.headers)
+    """What an answer that came at `utc` tells of its host; None where the host never saw the request.
 
-
-def _same_origin(task: Task) -> bool:
-    """A site's headers (credentials among them) go to its own origin only."""
-    return not task.hops or task.url.split("/", 3)[:3] == task.target.split("/", 3)[:3]
+    A challenge page is a 403 for the pace, whatever status it came with.
+    """
+    wait = asked_wait(answer.headers, utc)
+    if isinstance(answer, Fault):
+        if answer.kind in _NOT_ASKED:
+            return None
+        return Sample(sent_at, answer.status, answer.elapsed, wait, answer.headers)
+    status = _FORBIDDEN if answer.status < 400 and challenge(answer) else answer.status
+    return Sample(sent_at, status, answer.latency, wait, answer.headers)

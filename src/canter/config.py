@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from canter import __version__
 from canter.errors import ConfigError
@@ -28,6 +29,7 @@ _SIZES = {
     "gib": 1024**3,
 }
 _SPANS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_NAME_SERVER = re.compile(r"(?:\[([^]]*:[^]]*)\]|([^:]*))(?::(\d{1,5}))?", re.ASCII)
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -55,6 +57,23 @@ def _parse_list(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+LIMITS = tuple(field.name for field in dataclasses.fields(Limits))  # those that a site can set, too
+
+
+def name_server(text: str) -> str:
+    """`ADDRESS` or `ADDRESS:PORT`, as `ADDRESS:PORT` with brackets around IPv6. Raises ValueError."""
+    match = _NAME_SERVER.fullmatch(text)
+    address, port = (match[1] or match[2], int(match[3] or 53)) if match else (text, 53)
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        found = None
+    if found is None or not 0 < port < 65536:
+        raise ValueError("expected an IP address, or one with a port such as 127.0.0.1:5353 or [::1]:5353")
+    return f"[{found}]:{port}" if found.version == 6 else f"{found}:{port}"
+
+
+NameServer = Annotated[str, AfterValidator(name_server)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
@@ -75,6 +94,8 @@ class Settings(BaseModel):
     timeout: Seconds = 30.0
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 10.0
+    tls_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
     max_body: Bytes = 16 * 1024**2
     body_budget: Bytes = 64 * 1024**2
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
@@ -90,12 +111,14 @@ class Settings(BaseModel):
     log_format: Literal["console", "json"] = "console"
     store: str = "canter.db"
     keep_pages: Annotated[str, Field(min_length=1)] | None = None  # a folder
+    dns_server: Annotated[tuple[NameServer, ...], BeforeValidator(_parse_list)] = ()
+    ca_file: Annotated[str, Field(min_length=1)] | None = None
     explicit: frozenset[str] = frozenset()  # given by the command line or environment
 
     @property
     def limits(self) -> Limits:
         """The bounds of one request where a site sets none."""
-        return Limits(self.timeout, self.connect_timeout, self.read_timeout, self.max_body)
+        return Limits(*(getattr(self, name) for name in LIMITS))
 
     def rate_ceiling(self, site: float | None, *, adaptive: bool) -> float | None:
         """The stricter of the run's and a site's ceiling in requests/s, None for no ceiling.

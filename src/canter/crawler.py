@@ -25,6 +25,7 @@ from canter.stores.sqlite import BadRow, RunLock, SqliteCrawls, SqliteIngest, Sq
 from canter.stores.sqlite.schema import connect
 from canter.stores.warc import WarcKeeper
 from canter.transports.aiohttp import AiohttpTransport
+from canter.transports.tls import contexts
 
 _APPEND = 1_000  # URLs taken from the iterable before they are appended to the store
 _PATIENCE = 0.2  # seconds that fewer wait for more
@@ -72,6 +73,7 @@ class Crawler:
         self._policy = Policy(settings, SiteBook(sites))
         for site in sites:
             self._policy.extractor(site)
+        contexts(self._policy.all_tls())  # refused here where a certificate cannot be used
 
     async def __aenter__(self) -> Crawler:
         self._lock = RunLock(self._path)
@@ -188,6 +190,8 @@ class Crawler:
             user_agent=settings.user_agent,
             allow_networks=settings.allow_network,
             body_budget=settings.body_budget,
+            dns_servers=settings.dns_server,
+            tls=self._policy.all_tls(),
         )
         observer = RunObserver(Log(settings.log_level, settings.log_format, crawl=crawl))
         offset = time.time() - asyncio.get_running_loop().time()

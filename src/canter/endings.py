@@ -57,8 +57,11 @@ def page_of(url: str, answer: Answer, verdict: Verdict | None = None) -> Page:
     """An answer as users see it, with the verdict's message where it is no good one."""
     bad = verdict is not None and verdict.outcome not in (None, Outcome.OK)
     error = verdict.message if verdict and bad else None
+    kind = verdict.error_type if verdict and bad else None
     if isinstance(answer, Response):
-        return Page(url, answer.status, answer.headers, answer.body, answer.elapsed, error)
+        return Page(url, answer.status, answer.headers, answer.body, answer.elapsed, error, kind)
     if answer is None:
-        return Page(url, error=error)
-    return Page(url, answer.status, answer.headers, response_time=answer.elapsed, error=error)
+        return Page(url, error=error, error_type=kind)
+    return Page(
+        url, answer.status, answer.headers, response_time=answer.elapsed, error=error, error_type=kind
+    )

@@ -14,23 +14,23 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from canter.asking import request_of, sample_of, verdict_of
-from canter.endings import STOPPED, Endings, answer_fetch, no_robots, page_of
+from canter.asking import meaning_of, request_of, sample_of
+from canter.cookies import SiteCookies
+from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
-from canter.model import Fault, Response, Task, Verdict
+from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
+from canter.permission import Permission
 from canter.policy import Policy
-from canter.protocols import Batch, HostNote, Keeper, Observer, Transport, Visit, Work
-from canter.rules.classify import classify
-from canter.rules.redirects import Redirect, follow
+from canter.protocols import Batch, Keeper, Observer, Transport, Visit, Work
+from canter.rules.redirects import Redirect
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
 from canter.sites import AUTO, Site
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
 REMEMBER = 60.0  # seconds between notes of what the paces learned
-_MAX_ROBOTS_HOPS = 5  # RFC 9309, section 2.3.1.2
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
 
@@ -65,7 +65,9 @@ class Engine:
         self._random = random.Random(seed)
         self._backoff = Backoff()
         self._frontier = Frontier(work, policy, observer, offset=offset)
+        self._permission = Permission(self._frontier, policy, observer, offset)
         self._endings = Endings(work, policy)
+        self._cookies = SiteCookies()
         self._fetchers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -125,18 +127,18 @@ class Engine:
             self._over.set_result(None)
         await self._transport.close()
 
-    async def fetch(self, url: str) -> Page:
-        """One page at its host's pace and by its rules, kept nowhere. Never raises for what a site does."""
+    async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
+        """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
-            return Page(url, error=parsed.reason)
+            return Page(url, error=parsed.reason, error_type=ErrorType.MALFORMED)
         if self._draining:
             return page_of(url, None, STOPPED)
         now = self._loop.time()
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        self._frontier.again(host, PageJob(task, self._policy.site(task), future), now)
+        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, patient), now)
         self._wake()
         return await future
 
@@ -240,7 +242,7 @@ class Engine:
         self.in_flight += 1
         self._quiet.clear()
         try:
-            answer = await self._transport.send(request_of(job, self._policy))
+            answer = await self._transport.send(self._request(host, job, sent_at))
         except BaseException:
             self._dropped(host, job)
             raise
@@ -253,10 +255,17 @@ class Engine:
         host.pace.on_response(now, sample) if sample else host.pace.on_drop(now)
         self._observe(host, answer)
         if isinstance(job, RobotsJob):
-            self._robots_answered(host, job, answer, now)
+            await self._permission.answered(host, job, answer, now)
+            now = self._loop.time()
         else:
             self._page_answered(host, job, answer, number, now)
         self._frontier.ended(host, now)
+
+    def _request(self, host: Host, job: Job, now: float) -> Request:
+        cookie = ""
+        if isinstance(job, PageJob):
+            cookie = self._cookies.header(job.site, job.url, now + self._offset)
+        return request_of(job, host.name, self._policy, cookie)
 
     def _dropped(self, host: Host, job: Job) -> None:
         """A request was cancelled: its permit ends, whoever asked for it is told."""
@@ -273,38 +282,6 @@ class Engine:
         self._writer.count(requests=1, bytes=size, rejected=answer.status in (429, 503))
         self._observer.request(host.name, answer.status, answer.elapsed, size)
 
-    # ---- robots.txt
-
-    def _robots_answered(self, host: Host, job: RobotsJob, answer: Response | Fault, now: float) -> None:
-        if isinstance(answer, Response) and len(job.hops) <= _MAX_ROBOTS_HOPS:
-            led = follow(job.hops[0], answer, job.hops[1:])
-            if isinstance(led, Redirect):
-                job.hops.append(led.url.href)
-                target = host if led.url.host == host.name else self._frontier.adopt(led.url.host, now)
-                self._frontier.again(target, job, now)
-                return
-        owner, utc = job.owner, now + self._offset
-        verdict = classify(answer, now_utc=utc)
-        known = owner.robots.answered(job.scheme, answer, verdict, now, utc)
-        self._observer.event(
-            "robots", host=owner.name, url=job.url, status=answer.status, known=known, reason=verdict.message
-        )
-        if known:
-            self._frontier.notes.hosts.append(HostNote(owner.row.id, robots=owner.robots.to_json()))
-            owner.paced.set_floor()
-            if isinstance(answer, Response) and answer.status < 500 and answer.status != 429:
-                self._frontier.succeeded(owner)
-        else:
-            self._robots_failed(job, verdict, now)
-        self._frontier.schedule(owner, now)
-
-    def _robots_failed(self, job: RobotsJob, verdict: Verdict, now: float) -> None:
-        """The owner's pages wait; single fetches are told at once."""
-        blocked = no_robots(verdict)
-        self._frontier.failed(job.owner, blocked, now)
-        for fetch in self._frontier.take_fetches(job.owner, job.scheme):
-            answer_fetch(fetch, None, blocked)
-
     # ---- pages
 
     def _page_answered(
@@ -313,12 +290,13 @@ class Engine:
         task = job.task
         if not task.attempt and not task.waits and not task.hops:
             host.paced.budget.on_first_attempt()
-        led = follow(task.url, answer, task.hops) if isinstance(answer, Response) else None
-        if isinstance(led, Redirect):
+        if isinstance(answer, Response):
+            self._cookies.take(job.site, job.url, answer, now + self._offset)
+        verdict = meaning_of(answer, job, self._policy, now + self._offset)
+        if isinstance(verdict, Redirect):
             self._frontier.succeeded(host)
-            self._redirect(host, job, led, now)
+            self._redirect(host, job, verdict, now)
             return
-        verdict = led or verdict_of(answer, job, self._policy, now + self._offset)
         if verdict.healthy:
             self._frontier.succeeded(host)
         else:
@@ -352,9 +330,7 @@ class Engine:
         now = self._loop.time()
         job = turn.job
         if isinstance(job, RobotsJob):
-            job.owner.robots.dropped(job.scheme, now)
-            self._robots_failed(job, verdict, now)
-            self._frontier.schedule(job.owner, now)
+            self._permission.failed(job, verdict, now)
         else:
             self._end_page(job, verdict, None, 0, now)
         self._frontier.ended(turn.host, now)

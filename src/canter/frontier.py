@@ -23,6 +23,7 @@ MAX_ACTIVE = 2_000  # hosts in the window
 WIDEN = 64  # hosts taken into the window at a time
 PARK = 30.0  # seconds: a host that must wait longer goes back to rest in the store
 REFILL = 64  # tasks of a host read from the store at a time, at most
+LOOK_AHEAD = 16  # such reads at once, past tasks whose robots.txt cannot be had
 MAX_JOBS = 20_000  # tasks held in memory, of all hosts together
 LINGER = 20.0  # seconds that a host of single fetches stays in the window
 RECHECK = 0.5  # seconds until the store is asked again for hosts
@@ -55,7 +56,7 @@ class Frontier:
             if turn != host.turn:
                 continue
             host.at = math.inf
-            if not host.jobs:
+            if not host.jobs and host.read_at <= now:
                 self._refill(host, now)
             found = self._pick(host, now)
             if found:
@@ -77,7 +78,14 @@ class Frontier:
 
     def _pick(self, host: Host, now: float) -> Turn | None:
         """What the host would do now, if it may."""
-        if not host.jobs or self._turn_at(host, now) > now:
+        if self._turn_at(host, now) > now:
+            return None
+        waiting = self._first_waiting(host)
+        in_turn = not (host.robots_last and host.jobs)  # a slow pace is for both
+        host.robots_last = bool(waiting and in_turn and self._robots_at(host, waiting, now) <= now)
+        if waiting and host.robots_last:
+            return self._ask_robots(host, waiting)
+        if not host.jobs:
             return None
         job = host.jobs[0]
         if host.down:
@@ -87,8 +95,7 @@ class Frontier:
                 return Turn(host, host.jobs.popleft(), unclaimed(job.task))
             if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
-                    scheme, url = host.robots.ask(job.url)
-                    return Turn(host, RobotsJob(host, scheme, [url]))
+                    return self._ask_robots(host, job)
                 if verdict := host.robots.verdict(job.url):
                     return Turn(host, host.jobs.popleft(), verdict)
         return Turn(host, host.jobs.popleft())
@@ -96,6 +103,12 @@ class Frontier:
     def _turn_at(self, host: Host, now: float) -> float:
         """When the host's next step may be taken."""
         self._heed_wait(host, now)
+        at = self._job_at(host, now)
+        waiting = self._first_waiting(host)
+        return min(at, self._robots_at(host, waiting, now)) if waiting else at
+
+    def _job_at(self, host: Host, now: float) -> float:
+        """When its first job may be done."""
         if not host.jobs:
             return host.read_at if host.down else max(host.read_at, host.pace.ready_at(now))
         if host.down:
@@ -106,10 +119,43 @@ class Frontier:
                 return now
             if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
-                    return max(host.robots.next_try(job.url), host.pace.ready_at(now))
+                    return self._robots_at(host, job, now)
                 if host.robots.verdict(job.url):
                     return now
         return host.pace.ready_at(now)
+
+    def _ask_robots(self, host: Host, job: PageJob) -> Turn:
+        scheme, url = host.robots.ask(job.url)
+        return Turn(host, RobotsJob(host, scheme, [url]))
+
+    def _robots_at(self, host: Host, job: PageJob, now: float) -> float:
+        """When the robots.txt that a job waits for may be asked for."""
+        return max(host.robots.next_try(job.url), host.pace.ready_at(now))
+
+    def _first_waiting(self, host: Host) -> PageJob | None:
+        """Of the jobs set aside, the one whose robots.txt is tried next."""
+        return min(host.aside, key=lambda job: host.robots.next_try(job.url), default=None)
+
+    def set_aside(self, host: Host, now: float) -> None:
+        """Pages whose robots.txt cannot be had, as of one of two schemes, leave the others' way."""
+        waiting = [job for job in host.jobs if isinstance(job, PageJob) and self._must_wait(host, job)]
+        host.jobs = deque(job for job in host.jobs if job not in waiting)
+        host.aside += waiting
+        host.read_at = min(host.read_at, now)  # there may be others further on
+
+    def take_back(self, host: Host, now: float) -> None:
+        """A robots.txt is known now, or given up: pages that waited for it go on."""
+        if not host.aside:
+            return
+        waiting = [] if host.down else [job for job in host.aside if host.robots.missing(job.url)]
+        host.jobs.extend(job for job in host.aside if job not in waiting)
+        host.aside = waiting
+        host.cursor, host.read_at = START, now
+
+    def _must_wait(self, host: Host, job: PageJob) -> bool:
+        if host.down or job.future or job.unclaimed or not host.robots.missing(job.url):
+            return False
+        return self._policy.obeys_robots(job.task, job.site)
 
     # ---- what happened to a turn
 
@@ -144,6 +190,8 @@ class Frontier:
     def _give_up(self, host: Host, error_type: ErrorType, why: str) -> None:
         if not host.down:
             host.down = Verdict(Outcome.FAILED, error_type, why)
+            host.jobs.extend(host.aside)
+            host.aside.clear()
             host.cursor, host.read_at = START, -math.inf  # what waits for a later time ends now
             self._observer.event("host_down", host=host.name, reason=why)
 
@@ -223,11 +271,12 @@ class Frontier:
             yield from (job for job in host.jobs if isinstance(job, PageJob) and job.future)
 
     def take_fetches(self, host: Host, scheme: str) -> list[PageJob]:
-        """Single fetches that wait for the robots.txt of a scheme leave the host's queue."""
+        """Single fetches that wait for the robots.txt of a scheme leave its queue, but patient ones."""
         waiting = [
             job
             for job in host.jobs
-            if isinstance(job, PageJob) and job.future and job.url.startswith(f"{scheme}:")
+            if isinstance(job, PageJob) and job.future and not job.patient
+            if job.url.startswith(f"{scheme}:")
             if self._policy.obeys_robots(job.task, job.site)
         ]
         host.jobs = deque(job for job in host.jobs if job not in waiting)
@@ -247,7 +296,7 @@ class Frontier:
             return
         at = self._turn_at(host, now)
         leaves = at == math.inf and not host.jobs and not host.taken
-        far = now + PARK < at < math.inf and len(host.taken) == len(host.jobs)
+        far = now + PARK < at < math.inf and len(host.taken) == len(host.jobs) + len(host.aside)
         if host.in_flight or not (leaves or far) or host.awaited or (far and host.robots.fleeting):
             self._enter(host, at)
             return
@@ -269,13 +318,15 @@ class Frontier:
     def _park(self, host: Host, until: float) -> None:
         """Back to rest in the store; what changed in memory goes there with it."""
         host.parked = True
-        self.notes.hosts.append(HostNote(host.row.id, not_before=until + self._offset))
+        failing = host.robots.to_json() if host.aside else None
+        self.notes.hosts.append(HostNote(host.row.id, not_before=until + self._offset, robots=failing))
         self.notes.tasks += [
             (job.task, job.task.due)
-            for job in host.jobs
+            for job in (*host.jobs, *host.aside)
             if isinstance(job, PageJob) and (job.task.waits or job.task.hops)
         ]
         host.jobs.clear()
+        host.aside.clear()
         host.taken.clear()
         host.cursor, host.read_at = START, -math.inf
 
@@ -307,18 +358,41 @@ class Frontier:
             return
         limit = max(4, min(REFILL, MAX_JOBS // len(self.active)))
         host.read_at = self._read(host, now, limit)
-        if not host.jobs and host.cursor != START:
+        if host.aside:
+            self._look_ahead(host, now, limit)
+        elif not host.jobs and host.cursor != START:
             host.cursor = START  # tasks may have come in before the cursor since
             host.read_at = self._read(host, now, limit + len(host.taken))
 
+    def _look_ahead(self, host: Host, now: float, limit: int) -> None:
+        """Pass over tasks whose robots.txt cannot be had, so far; the rest when that is tried again."""
+        for _ in range(LOOK_AHEAD):
+            if host.jobs or host.read_at > now:
+                break
+            host.read_at = self._read(host, now, limit)
+        if host.read_at == math.inf:
+            host.cursor = START
+        elif not host.jobs and host.read_at <= now:
+            host.read_at = math.inf
+
     def _read(self, host: Host, now: float, limit: int) -> float:
+        """Take in tasks beyond the cursor. When to read on: `now`, or `math.inf` at the end of them."""
         assert self.crawl is not None
-        for task in self._work.tasks(self.crawl, host.row.id, host.cursor, limit):
+        tasks = self._work.tasks(self.crawl, host.row.id, host.cursor, limit)
+        for task in tasks:
             if task.due > now + self._offset and not host.down:
                 return now if host.jobs else task.due - self._offset
             host.cursor = (task.due, task.key)
             identity = (task.key, task.home)
             if identity not in host.taken:
-                host.taken.add(identity)
-                host.jobs.append(PageJob(task, self._policy.site(task)))
-        return now if host.jobs else math.inf
+                self._take(host, PageJob(task, self._policy.site(task)), identity)
+        return now if host.jobs or (host.aside and len(tasks) == limit) else math.inf
+
+    def _take(self, host: Host, job: PageJob, identity: tuple[int, int]) -> None:
+        if not self._must_wait(host, job):
+            host.jobs.append(job)
+        elif len(host.aside) < REFILL:
+            host.aside.append(job)
+        else:
+            return  # read again once its robots.txt is there
+        host.taken.add(identity)

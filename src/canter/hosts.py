@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from canter.model import Task, Verdict
+from canter.model import Limits, Task, Verdict
 from canter.policy import Pace, Policy
 from canter.protocols import HostNote, HostRow, Work
 from canter.robots import HostRobots
@@ -22,11 +22,17 @@ START = (-(2.0**60), -(2**63))  # before every task
 
 @dataclass(slots=True, eq=False)
 class PageJob:
-    """A task of the crawl; with `future`, a page that the library's user asked for by itself."""
+    """A task of the crawl; with `future`, a page that was asked for by itself.
+
+    `bounds`: its own, in place of the site's; a longer body is cut there. `patient`: it waits while a
+    robots.txt cannot be had, as tasks do; other single fetches are told at once.
+    """
 
     task: Task
     site: Site | None
     future: asyncio.Future[Any] | None = None
+    bounds: Limits | None = None
+    patient: bool = False
 
     @property
     def url(self) -> str:
@@ -80,7 +86,9 @@ class Host:
     robots: HostRobots
     down_since: float
     jobs: deque[Job] = field(default_factory=deque)
+    aside: list[PageJob] = field(default_factory=list)  # wait for a robots.txt that cannot be had yet
     taken: set[tuple[int, int]] = field(default_factory=set)  # (key, home) read and not yet committed
+    robots_last: bool = False  # its last turn went to trying again for a robots.txt that pages wait for
     cursor: tuple[float, int] = START
     read_at: float = -math.inf  # when to read the store again
     in_flight: int = 0

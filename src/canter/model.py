@@ -58,12 +58,28 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one request: seconds, and decoded bytes."""
+    """Bounds of one request: seconds, and decoded bytes.
+
+    `timeout`: the whole page. `connect_timeout`: name, connection and TLS handshake together.
+    `read_timeout`: between bytes. None: `tls_timeout` is what is left of `connect_timeout`,
+    `first_byte_timeout` (from request to answer) is `read_timeout`.
+    """
 
     timeout: float = 30.0
     connect_timeout: float = 10.0
     read_timeout: float = 10.0
     max_body: int = 16 * 1024 * 1024
+    tls_timeout: float | None = None
+    first_byte_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a host proves who it is, and what it is shown: PEM files. None: the system's certificates, none."""
+
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None  # where it is not in `client_cert`
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,7 @@ class Request:
     headers: Mapping[str, str]
     limits: Limits
     truncate: bool = False
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)

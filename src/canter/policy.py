@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from canter.config import Settings
+from canter.config import LIMITS, Settings
 from canter.extraction import Extractor
-from canter.model import ErrorType, Limits, Outcome, Task, Verdict
+from canter.model import ErrorType, Limits, Outcome, Task, Tls, Verdict
 from canter.pace import HostPace, OpenPace
 from canter.rules.robots import product_token
 from canter.sites import Site, SiteBook
@@ -84,8 +85,20 @@ class Policy:
         """The bounds of a request for one of the site's pages."""
         if site is None:
             return self.settings.limits
-        names = ("timeout", "connect_timeout", "read_timeout", "max_body")
-        return Limits(*(self._choose(name, getattr(site, name)) for name in names))
+        return Limits(*(self._choose(name, getattr(site, name)) for name in LIMITS))
+
+    def tls(self, host: str) -> Tls:
+        """How a host key proves who it is and what it is shown; a bundle that its site names goes first."""
+        return self._trusting(self.book.host_rules(host).tls)
+
+    def all_tls(self) -> list[Tls]:
+        """Everything that `tls` can give beside the default."""
+        found = {self._trusting(tls) for tls in (Tls(), *(site.tls for site in self.book.sites))}
+        return list(found - {Tls()})
+
+    def _trusting(self, tls: Tls) -> Tls:
+        bundle = self.settings.ca_file
+        return tls if tls.ca_file or not bundle else replace(tls, ca_file=bundle)
 
     def attempts(self, site: Site | None) -> int:
         """How often a page is tried at most."""

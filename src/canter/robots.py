@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Verdict
-from canter.rules.robots import Robots, RobotsAnswer, from_json, to_json
+from canter.model import ErrorType, FaultKind, Outcome, Verdict, utc_iso
+from canter.rules.robots import Robots, RobotsAnswer, failing_from_json, from_json, to_json
 
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds between tries while it cannot be had
 _FOR_GOOD = (FaultKind.NO_HOST, FaultKind.TLS, FaultKind.ADDRESS)  # its pages would fail the same way
@@ -21,6 +21,11 @@ class _Copy:
     asking: bool = False
     next_try: float = -math.inf
     wait: float = _FIRST_WAIT
+    failing_since: float = math.inf  # UTC seconds of the first of the tries that failed
+
+    @property
+    def known(self) -> bool:
+        return self.robots is not None or self.refusal is not None
 
 
 class HostRobots:
@@ -41,11 +46,19 @@ class HostRobots:
             for scheme, answer in self._answers.items()
             if answer.fetched_at >= crawl_started_utc and answer.serves(crawl_started_utc)
         }
+        for scheme, since in failing_from_json(stored).items():
+            if since >= crawl_started_utc and scheme not in self._copies:
+                self._copies[scheme] = _Copy(failing_since=since)
 
     def known(self, url: str) -> bool:
         """Whether it is known what robots.txt says of the URL."""
         copy = self._copies.get(_scheme(url))
-        return copy is not None and (copy.robots is not None or copy.refusal is not None)
+        return copy is not None and copy.known
+
+    def missing(self, url: str) -> bool:
+        """Whether it was asked for and could not be had: the URL waits, others need not."""
+        copy = self._copies.get(_scheme(url))
+        return copy is not None and not copy.known and copy.failing_since < math.inf
 
     def verdict(self, url: str) -> Verdict | None:
         """Why the URL must not be fetched; None where it may be."""
@@ -83,31 +96,54 @@ class HostRobots:
         copy.next_try = now + copy.wait
         copy.wait = min(copy.wait * 2, _LONGEST_WAIT)
 
-    def answered(
-        self, scheme: str, answer: Response | Fault, verdict: Verdict, now: float, utc: float
-    ) -> bool:
-        """Take an answer in, `verdict` being what it means as a page; False while the rules are unknown."""
+    def failed(self, scheme: str, reason: str, now: float, utc: float, patience: float) -> bool:
+        """It could not be had. Whether that has lasted for the host's patience: it blocks then."""
         copy = self._copies[scheme]
-        fresh = RobotsAnswer.of(answer, utc)
+        self.dropped(scheme, now)
+        copy.failing_since = min(copy.failing_since, utc)
+        if utc < copy.failing_since + patience:
+            return False
+        why = f"robots.txt cannot be had since {utc_iso(copy.failing_since)}: {reason}"
+        copy.refusal = Verdict(Outcome.FAILED, ErrorType.BLOCKED, why)
+        return True
+
+    def answered(
+        self,
+        scheme: str,
+        fresh: RobotsAnswer,
+        rules: Robots | None,
+        fault: FaultKind | None,
+        verdict: Verdict,
+    ) -> bool:
+        """Take an answer and its rules in; False where they are unknown.
+
+        `fault`: where there was no answer; `verdict`: what it means as a page.
+        """
+        copy = self._copies[scheme]
         stored = self._answers.get(scheme)
         if fresh.known:
             self._answers[scheme] = fresh
-            copy.robots = fresh.rules()
-        elif stored and stored.serves(utc):
+            copy.robots = rules
+        elif stored and stored.serves(fresh.fetched_at):
             copy.robots = stored.rules()
             self.fleeting = True
-        elif isinstance(answer, Fault) and answer.kind in _FOR_GOOD:
+        elif fault in _FOR_GOOD:
             copy.refusal = verdict
         else:
-            self.dropped(scheme, now)
             return False
-        copy.asking = False
+        copy.asking, copy.failing_since = False, math.inf
         self._asked = ("", True)
         return True
 
+    def age(self, scheme: str, utc: float) -> float | None:
+        """How old the rules of a scheme are, in seconds; None while there are none."""
+        copy, answer = self._copies.get(scheme), self._answers.get(scheme)
+        return utc - answer.fetched_at if copy and copy.robots and answer else None
+
     def to_json(self) -> str:
-        """The answers for the store."""
-        return to_json(self._answers)
+        """The answers, and what could not be had, for the store."""
+        failing = {s: copy.failing_since for s, copy in self._copies.items() if copy.failing_since < math.inf}
+        return to_json(self._answers, failing)
 
 
 def _scheme(url: str) -> str:

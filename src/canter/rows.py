@@ -24,11 +24,13 @@ class Row(NamedTuple):
 class Position(NamedTuple):
     """Where reading goes on: a byte offset and the number of the line there; a JSON list as it is.
 
-    In a table without lines `offset` counts rows.
+    In a table without lines `offset` counts rows; in a tree of sitemaps those that were read, `mark`
+    being a checksum of their URLs, by which it shows that they are still the same.
     """
 
     offset: int
     line: int
+    mark: int = 0
 
 
 class Chunk(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePath
@@ -18,21 +19,24 @@ import orjson
 
 from canter.errors import SourceError, needs_extra
 from canter.rows import MAX_TEXT, Chunk, Position, Row, bad_row
+from canter.sitemaps import Fetch, Fetched, SitemapRows, looks_like_sitemap, unpacked
 from canter.tables import BOM, MAX_LINE, NOT_UTF8, TOO_LONG, read_header, read_record, unique_names
 
 if TYPE_CHECKING:
     from canter.parquet import ParquetRows
 
-__all__ = ["Chunk", "Position", "Row", "Source", "open_source"]
+    _Rows = ParquetRows | SitemapRows
+
+__all__ = ["Chunk", "Fetched", "Position", "Row", "Source", "open_source"]
 
 READ = 64 * 1024  # bytes asked for at once; whole lines of one read make a chunk
 STDIN = "-"
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".tar")
+_COMPRESSED = "compressed tables are not read; unpack it first"
 _UNREADABLE = {
-    ".xml": "sitemaps are not read yet; give its URLs as .txt, one a line",
-    ".xml.gz": "sitemaps are not read yet; give its URLs as .txt, one a line",
-    ".gz": "compressed sources are not read; unpack it, or pipe it: zcat FILE | canter run -",
     ".zip": "compressed sources are not read; unpack it first",
     ".json": "a source has one JSON object a line; name such a file .jsonl",
 }
@@ -53,20 +57,22 @@ _ReadLine = Callable[[int, bytes], Row | None]
 class Source:
     """A source that can be read; made by `open_source`."""
 
-    def __init__(self, name: str, url_column: str, stdin: int) -> None:
+    def __init__(self, name: str, url_column: str, stdin: int, fetch: Fetch) -> None:
         self.name = name
         self._stdin = stdin
-        self._regular = False
+        self._regular = self._remote = False
         self._table: _Table | None = None
-        self._parquet: ParquetRows | None = None
+        self._rows: _Rows | None = None  # of a format that reads its file by itself
         self._read_line: _ReadLine = _read_text
         if name == STDIN:
             return
         kind = PurePath(name).suffix.lower()
-        if _SCHEME.match(name):
-            raise SourceError(
-                f"{name} is a URL, not a source: put it in a file, one URL a line, or pipe it to -"
-            )
+        if scheme := _SCHEME.match(name):
+            self._remote = scheme.group().lower() in ("http://", "https://")
+            if not self._remote:
+                raise SourceError(f"{name}: only http and https sitemaps are fetched; download it first")
+            self._rows = SitemapRows(name, fetch)
+            return
         for ending, reason in _UNREADABLE.items():
             if name.lower().endswith(ending):
                 raise SourceError(f"{name}: {reason}")
@@ -76,12 +82,21 @@ class Source:
         elif kind in (".csv", ".tsv", ".parquet") and not self._regular:
             raise SourceError(f"{name} is not a regular file: pipe its URLs to -, one a line")
         elif kind == ".parquet":
-            self._parquet = _open_parquet(name, url_column)
+            self._rows = _open_parquet(name, url_column)
         elif kind in (".csv", ".tsv"):
             self._table = _Table(name, head, url_column)
+        elif kind == ".xml" or head.startswith(_GZIP) or looks_like_sitemap(head):
+            self._rows = SitemapRows(name, fetch)
+            if self._regular:
+                self._rows.check()
 
-    def identity(self) -> dict[str, int] | None:
-        """`size` (bytes), `mtime` (ns) and `inode` of the file; None for what can be read only once."""
+    def identity(self) -> dict[str, Any] | None:
+        """`size` (bytes), `mtime` (ns) and `inode` of a file, `url` of what is fetched.
+
+        None for what can be read only once.
+        """
+        if self._remote:
+            return {"url": self.name}
         if not self._regular:
             return None
         try:
@@ -102,8 +117,8 @@ class Source:
         reader = self._table.chunks if self._table else partial(_line_chunks, self._read_line)
         descriptor = -1
         try:
-            if self._parquet:
-                yield from self._parquet.chunks(begin)
+            if self._rows:
+                yield from self._rows.chunks(begin)
                 return
             descriptor = self._stdin if self.name == STDIN else os.open(self.name, os.O_RDONLY)
             if self._regular:
@@ -130,21 +145,38 @@ class Source:
                 head = file.read(MAX_LINE)
         except (OSError, ValueError) as error:
             raise _unreadable(self.name, error) from error
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if head.startswith(_GZIP):
+            self._look_within()
+        elif head[:2] in (b"\xff\xfe", b"\xfe\xff") and not looks_like_sitemap(head):
             raise SourceError(f"{self.name} is UTF-16: save it as UTF-8")
-        if head[:2] == b"\x1f\x8b":
-            raise SourceError(f"{self.name}: {_UNREADABLE['.gz']}")
         return head
 
+    def _look_within(self) -> None:
+        """Raises SourceError for a packed file that is neither a sitemap nor text."""
+        ending = PurePath(self.name.lower().removesuffix(".gz")).suffix
+        try:
+            with unpacked(self.name) as file:
+                head = file.peek()
+        except (OSError, EOFError, zlib.error) as error:
+            reason = f"its gzip data is damaged ({error})"
+            raise SourceError(f"cannot read the compressed {self.name}: {reason}; fetch it again") from error
+        if ending in _TABLES or (b"\0" in head and not looks_like_sitemap(head)):
+            raise SourceError(f"{self.name}: {_COMPRESSED}")
 
-def open_source(name: str, url_column: str = "url", stdin: int = 0) -> Source:
-    """The source called `name`: a file, or `-` for the file descriptor `stdin`.
 
-    `.csv`, `.tsv`, `.jsonl`, `.ndjson` and `.parquet` are read by `url_column`, any other name as text, a
-    URL a line. Raises SourceError for what is missing, a directory, not readable, or a table without that
-    column.
+def _fetch_nothing(url: str) -> Fetched:
+    return Fetched(url, error="nothing is fetched here")
+
+
+def open_source(name: str, url_column: str = "url", stdin: int = 0, fetch: Fetch = _fetch_nothing) -> Source:
+    """The source called `name`: a file, `-` for the file descriptor `stdin`, or the URL of a sitemap.
+
+    `.csv`, `.tsv`, `.jsonl`, `.ndjson` and `.parquet` are read by `url_column`; XML, whatever its name,
+    as a sitemap, of which `fetch` gets those that are not here; any other name as text, a URL a line,
+    which may be packed with gzip. Raises SourceError for what is missing, a directory, not readable, or a
+    table without that column; for a sitemap only while it is read.
     """
-    return Source(name, url_column, stdin)
+    return Source(name, url_column, stdin, fetch)
 
 
 def _open_parquet(name: str, url_column: str) -> ParquetRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -13,8 +14,9 @@ from publicsuffixlist import PublicSuffixList
 SHARDS = 256
 MAX_URL = 16 * 1024  # characters; longer ones are refused before they are parsed
 
-
 _PARTS = ("protocol", "username", "password", "href", "host")
+_SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]*):")
+_NO_HOST = re.compile(r"[/\\\s]*(?:[?#]|\Z)")
 
 
 class BadUrl(NamedTuple):
@@ -31,20 +33,53 @@ class PageUrl(NamedTuple):
     key: int
 
 
-def parse_url(text: str, base: str | None = None) -> PageUrl | BadUrl:
-    """Normalise `text`: WHATWG parsing, fragment dropped, http and https only."""
+def parse_url(text: str, base: str | None = None, *, drop_credentials: bool = False) -> PageUrl | BadUrl:
+    """Normalise `text`: WHATWG parsing, fragment dropped, http and https only, `MAX_URL` at most.
+
+    A user name or password makes it a BadUrl, or is left out with `drop_credentials`. What comes out
+    comes out as it is when it is normalised again.
+    """
     if len(text) > MAX_URL:
-        return BadUrl(f"the URL is {len(text):,} characters long; the most is {MAX_URL:,}")
+        return _too_long(len(text))
     try:
+        text = _scalar(text)
         url = ada_url.parse_url(ada_url.join_url(base, text) if base else text, attributes=_PARTS)
     except (ValueError, UnicodeError):
-        return BadUrl("not a URL")
+        return BadUrl(_why(text, relative=base is not None))
     if url["protocol"] not in ("http:", "https:"):
-        return BadUrl(f"the scheme {url['protocol']} is not http: or https:")
+        return BadUrl(f"the scheme {url['protocol'][:100]} is not http: or https:")
+    href = url["href"]
     if url["username"] or url["password"]:
-        return BadUrl("the URL carries a user name or password; send credentials with the site's headers")
-    href = url["href"].partition("#")[0]
+        if not drop_credentials:
+            return BadUrl("the URL carries a user name or password; send credentials with the site's headers")
+        href = ada_url.replace_url(href, username="", password="")
+    href = href.partition("#")[0]
+    if len(href) > MAX_URL:
+        return _too_long(len(href))
     return PageUrl(href, url["host"], url_key(href))
+
+
+def _scalar(text: str) -> str:
+    """The text with U+FFFD for lone surrogates, as JavaScript hands it to a browser's parser."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _too_long(length: int) -> BadUrl:
+    return BadUrl(f"the URL is {length:,} characters long; the most is {MAX_URL:,}")
+
+
+def _why(text: str, *, relative: bool) -> str:
+    """What a text that is not a URL lacks."""
+    scheme = _SCHEME.match(text)
+    if scheme is None and not relative:
+        return "not a URL: it does not begin with https:// or http://"
+    if scheme and _NO_HOST.match(text, scheme.end()):
+        return "not a URL: it names no host"
+    return "not a URL: its host or port cannot be one"
 
 
 def url_key(href: str) -> int:
@@ -65,6 +100,11 @@ def host_name(host: str) -> str:
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
+
+
+def is_public_suffix(name: str) -> bool:
+    """Whether anybody may register names under this one: `com`, `co.uk`, `github.io`."""
+    return _suffixes().privatesuffix(name) is None
 
 
 @lru_cache(maxsize=65_536)

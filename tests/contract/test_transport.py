@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from ipaddress import ip_network
 
@@ -15,6 +14,7 @@ from canter.model import Fault, FaultKind, Limits, Request, Response
 from canter.protocols import Transport
 from canter.transports.aiohttp import AiohttpTransport
 from canter.transports.replay import ReplayTransport, page
+from tests.nameserver import NameServer
 
 BODY = b"<h1>Ten pounds of tea</h1>" * 100
 PAGES: Mapping[str, tuple[int, dict[str, str], bytes]] = {
@@ -48,14 +48,17 @@ async def on_the_network() -> AsyncIterator[Market]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    transport = AiohttpTransport(user_agent="Canter/test", allow_networks=[ip_network("127.0.0.0/8")])
     port = runner.addresses[0][1]
-    try:
+    async with NameServer({}) as names:
+        transport = AiohttpTransport(
+            user_agent="Canter/test",
+            allow_networks=[ip_network("127.0.0.0/8")],
+            dns_servers=[names.address],
+        )
         yield transport, f"http://127.0.0.1:{port}"
-    finally:
         over.set()
         await transport.close()
-        await runner.cleanup()
+    await runner.cleanup()
 
 
 @contextlib.asynccontextmanager
@@ -72,12 +75,8 @@ async def from_a_record() -> AsyncIterator[Market]:
 
 
 @pytest.fixture(params=[on_the_network, from_a_record])
-async def market(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Market]:
-    def no_such_name(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
+async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
     async with request.param() as made:
-        monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
         yield made
 
 
@@ -106,7 +105,7 @@ async def test_a_body_over_the_cap_is_a_fault_with_its_head(market: Market) -> N
     answer = await transport.send(asking(origin + "/page", max_body=1000))
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.status) == (FaultKind.TOO_LARGE, 200)
-    assert answer.message == "the body is over 1,000 bytes"
+    assert answer.message == "the body is over 1,000 bytes (max_body raises the cap)"
     assert answer.headers["x-shop"] == "Tea"
 
 
@@ -123,7 +122,7 @@ async def test_a_page_that_is_not_whole_in_time_is_a_fault(market: Market) -> No
     transport, origin = market
     answer = await transport.send(asking(origin + SLOW, timeout=0.1))
     assert isinstance(answer, Fault)
-    assert (answer.kind, answer.message) == (FaultKind.TIMEOUT, "not whole within 0.1 s")
+    assert (answer.kind, answer.message) == (FaultKind.TIMEOUT, "not whole within 0.1 s (timeout)")
 
 
 async def test_a_host_that_is_none_is_a_fault(market: Market) -> None:

@@ -112,6 +112,19 @@ def test_the_retry_budget_holds(tmp_path: Path) -> None:
     assert crawl.seconds < last_first + 1_900
 
 
+def test_a_challenge_page_is_blocked_and_slows_its_host(tmp_path: Path) -> None:
+    """A challenge at status 200 is no page: asked once, `blocked`, and the host rests as after a 403."""
+    challenge = page(URL, b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>")
+    first, later = urls("a.example", 8, "first"), urls("a.example", 3, "later")
+    queued = [*(row(url, priority=9) for url in first), row(URL, priority=5), *(row(url) for url in later)]
+    crawl = House(tmp_path).crawl(queued, Web({URL: challenge}))
+    assert (crawl.records[URL].outcome, crawl.records[URL].error_type) == ("failed", "blocked")
+    assert crawl.records[URL].missing == []
+    sent = {each.request.url: each.at for each in crawl.pages()}
+    assert len(crawl.pages()) == len(sent) == 12
+    assert min(sent[url] for url in later) >= sent[URL] + 30
+
+
 @pytest.mark.parametrize("code", [429, 503])
 def test_retry_after_pauses_the_host(tmp_path: Path, code: int) -> None:
     """Retry-After is kept by the whole host, and the refused page is no attempt."""
@@ -136,78 +149,6 @@ def test_rate_limits_are_counted_over_parking(tmp_path: Path) -> None:
     record, crawl = one(tmp_path, status(429, {"Retry-After": "45"}))
     assert (record.error_type, len(crawl.pages())) == ("rate_limit", 11)
     assert crawl.seconds > 11 * 45 - 1
-
-
-# ---- redirects
-
-
-def test_redirects_on_one_host(tmp_path: Path) -> None:
-    """The record has the URL asked for, those it led over, and where it ended."""
-    web = Web({URL: leads("/x"), "http://a.example/x": leads("y", 307)})
-    crawl = House(tmp_path).crawl([URL], web)
-    record = crawl.records[URL]
-    assert record.final_url == "http://a.example/y"
-    assert record.redirects == ["http://a.example/x", "http://a.example/y"]
-    assert (record.outcome, record.attempts, record.host) == ("ok", 1, "a.example")
-
-
-def test_redirects_to_another_host(tmp_path: Path) -> None:
-    """A redirect waits for the pace and the robots.txt of the host it leads to."""
-    web = Web({URL: leads("http://b.example/x"), "http://b.example/x": leads("https://a.example/z")})
-    crawl = House(tmp_path).crawl([URL], web)
-    record = crawl.records[URL]
-    assert record.redirects == ["http://b.example/x", "https://a.example/z"]
-    assert (record.outcome, record.final_url, record.host) == ("ok", "https://a.example/z", "a.example")
-    assert crawl.asked == [
-        "http://a.example/robots.txt", URL, "http://b.example/robots.txt", "http://b.example/x",
-        "https://a.example/robots.txt", "https://a.example/z",
-    ]  # fmt: skip
-
-
-def test_a_thousand_redirects_to_one_host_keep_its_pace(tmp_path: Path) -> None:
-    """Pages of many hosts that all lead to one are asked at that one's rate."""
-    lines = [f"http://h{n}.example/" for n in range(200)]
-    web = Web({line: leads(f"http://hub.example/{n}") for n, line in enumerate(lines)})
-    crawl = House(tmp_path, max_rate=2.0).crawl(lines, web)
-    times = crawl.times("hub.example")
-    assert len(times) == 200
-    assert all(later - earlier > 0.49 for earlier, later in pairwise(times))
-    assert {record.outcome for record in crawl.rows} == {"ok"}
-
-
-@pytest.mark.parametrize("hops", [10, 11])
-def test_ten_redirects_are_followed(tmp_path: Path, hops: int) -> None:
-    """Ten redirects are followed, the eleventh is `malformed`."""
-    web = Web({f"http://a.example/p{n}": leads(f"/p{n + 1}") for n in range(hops)})
-    record = House(tmp_path).crawl([URL], web).records[URL]
-    assert len(record.redirects) == 10
-    assert record.error_type == (None if hops == 10 else "malformed")
-
-
-@pytest.mark.parametrize("to", ["/p0", "/x", "ftp://a.example/", "http://", "http://b.example/x"])
-def test_redirects_that_lead_nowhere(tmp_path: Path, to: str) -> None:
-    """A loop, over one host or two, and a target that cannot be fetched are `malformed`."""
-    web = Web({URL: leads(to), "http://a.example/x": leads("/p0"), "http://b.example/x": leads(URL)})
-    record = House(tmp_path).crawl([URL], web).records[URL]
-    assert (record.outcome, record.error_type) == ("failed", "malformed")
-
-
-def test_a_site_s_headers_stay_with_its_origin(tmp_path: Path) -> None:
-    """Credentials are not sent where a redirect leads to another origin; on the same one they are."""
-    site = Site("own", hosts=["*"], fields=TITLE, headers={"Authorization": "secret"})
-    web = Web(
-        {
-            URL: leads("/x"),
-            "http://a.example/x": leads("https://a.example/y"),
-            "https://a.example/y": leads("http://b.example/z"),
-        }
-    )
-    crawl = House(tmp_path, site).crawl([URL], web)
-    carried = {s.request.url: s.request.headers.get("Authorization") for s in crawl.pages()}
-    assert carried == {
-        URL: "secret", "http://a.example/x": "secret", "https://a.example/y": None,
-        "http://b.example/z": None,
-    }  # fmt: skip
 
 
 # ---- over several crawls

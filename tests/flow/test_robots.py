@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ import pytest
 
 from canter.model import Fault, FaultKind, Request, Response
 from canter.sites import Field, Site
-from tests.virtual import House, Web, fault, html, leads, robots, status, urls
+from tests.virtual import House, Run, Web, fault, html, leads, robots, row, status, title, urls
 
 TITLE = {"title": Field(css="h1")}
 
@@ -259,3 +260,121 @@ def test_robots_requests_carry_nothing_of_a_site(tmp_path: Path) -> None:
 
     House(tmp_path, site).crawl(urls("a.example", 1), answer)
     assert seen == {"/robots.txt": None, "/p0": "secret"}
+
+
+# ---- one scheme's robots.txt cannot be had
+
+
+def of_scheme(scheme: str, number: int) -> list[str]:
+    return [f"{scheme}://a.example/{scheme}{n}" for n in range(number)]
+
+
+def outcomes(crawl: Run, scheme: str) -> set[str | None]:
+    return {record.error_type for record in crawl.rows if record.url.startswith(f"{scheme}:")}
+
+
+@pytest.mark.parametrize("bad", [status(503), fault(FaultKind.CONNECT), fault(FaultKind.TIMEOUT, 10.0)])
+def test_one_scheme_does_not_hold_up_the_other(tmp_path: Path, bad: Response | Fault) -> None:
+    """Where http has no robots.txt to be had, pages by https go on; those by http end with the patience."""
+    web = Web({"http://a.example/robots.txt": bad})
+    lines = [*of_scheme("http", 300), *of_scheme("https", 300)]
+    crawl = House(tmp_path, host_patience=900.0).crawl(lines, web)
+    assert outcomes(crawl, "https") == {None}
+    assert outcomes(crawl, "http") == {"blocked"}
+    assert all("robots.txt cannot be had" in str(r.error) for r in crawl.rows if r.url.startswith("http:"))
+    assert max(sent.at for sent in crawl.pages()) < 400
+    assert 890 < crawl.seconds < 2 * 900 + 200
+    assert crawl.asked.count("http://a.example/robots.txt") < 120
+    assert all(sent.request.url.startswith("https:") for sent in crawl.pages())
+
+
+def test_pages_that_waited_go_on(tmp_path: Path) -> None:
+    """Once its robots.txt is there a scheme's pages are asked for, by its rules."""
+    rules = robots("User-agent: *\nDisallow: /http7$")
+    web = Web({"http://a.example/robots.txt": [status(500)] * 4 + [rules]})
+    crawl = House(tmp_path).crawl([*of_scheme("http", 200), *of_scheme("https", 50)], web)
+    assert crawl.records["http://a.example/http7"].error_type == "blocked"
+    assert Counter(record.outcome for record in crawl.rows) == {"ok": 249, "failed": 1}
+    assert len(crawl.pages()) == 249
+
+
+def test_few_pages_among_many_that_wait_are_found(tmp_path: Path) -> None:
+    """Also where the store holds thousands of pages that wait in front of them."""
+    web = Web({"http://a.example/robots.txt": status(500)})
+    late = [row(url, priority=-5) for url in of_scheme("https", 5)]
+    crawl = House(tmp_path, host_patience=900.0).crawl([*map(row, of_scheme("http", 5_000)), *late], web)
+    assert outcomes(crawl, "https") == {None}
+    assert outcomes(crawl, "http") == {"blocked"}
+    assert max(sent.at for sent in crawl.pages()) < 300
+    assert crawl.seconds < 2 * 900 + 200
+
+
+def test_a_scheme_is_given_up_while_the_other_goes_on(tmp_path: Path) -> None:
+    """Each scheme has the host's patience to itself: good answers by https do not keep http waiting."""
+    web = Web(
+        {
+            "http://a.example/robots.txt": status(500),
+            "https://a.example/robots.txt": robots("User-agent: *\nCrawl-delay: 20"),
+        }
+    )
+    crawl = House(tmp_path, host_patience=600.0).crawl(
+        [*of_scheme("http", 20), *of_scheme("https", 100)], web
+    )
+    assert outcomes(crawl, "https") == {None}
+    assert outcomes(crawl, "http") == {"blocked"}
+    asked = [sent.at for sent in crawl.sent if sent.request.url == "http://a.example/robots.txt"]
+    assert 600 <= asked[-1] - asked[0] < 700
+    assert crawl.seconds > 2_000
+    assert all("cannot be had since" in str(r.error) for r in crawl.rows if r.url.startswith("http:"))
+
+
+def test_redirects_to_a_scheme_that_waits(tmp_path: Path) -> None:
+    """A page that http sends to https waits for https's robots.txt without holding up the others."""
+    web = Web(
+        {f"http://a.example/http{n}": leads(f"https://a.example/http{n}") for n in range(0, 40, 2)}
+        | {"https://a.example/robots.txt": [status(500)] * 3 + [robots("")]}
+    )
+    crawl = House(tmp_path).crawl(of_scheme("http", 40), web)
+    assert outcomes(crawl, "http") == {None}
+    assert len([record for record in crawl.rows if record.redirects]) == 20
+    assert len(crawl.pages()) == 60
+
+
+def test_the_log_says_how_old_the_rules_are(tmp_path: Path) -> None:
+    """0 for a fresh robots.txt, the age of the copy where yesterday's serves, none where there is none."""
+    house = House(tmp_path)
+    url = "http://a.example/robots.txt"
+    web = Web(
+        {
+            url: [robots("User-agent: *\nDisallow: /x"), status(500)],
+            "http://b.example/robots.txt": status(500),
+        }
+    )
+    house.crawl(urls("a.example", 1), web)
+    house.utc += 50_000
+    second = house.crawl([*urls("a.example", 1), *urls("b.example", 1)], web)
+    told = [details for name, details in second.events if name == "robots"]
+    [copy] = [t for t in told if t["host"] == "a.example"]
+    assert (copy["status"], copy["known"]) == (500, True)
+    assert 50_000 <= copy["age"] < 50_100
+    assert {t["age"] for t in told if t["host"] == "b.example"} == {None}
+
+
+def test_noindex_is_not_ours(tmp_path: Path) -> None:
+    """Lines, headers and meta tags that speak to search engines forbid no fetch."""
+    page_of = title("Lamp", {"X-Robots-Tag": "noindex, nofollow"})
+    web = Web(
+        {"http://a.example/robots.txt": robots("User-agent: *\nNoindex: /"), "http://a.example/p0": page_of}
+    )
+    assert House(tmp_path).crawl(urls("a.example", 1), web).rows[0].outcome == "ok"
+
+
+def test_a_large_robots_is_obeyed(tmp_path: Path) -> None:
+    """Half a megabyte is parsed beside the loop, and holds."""
+    text = "User-agent: *\n" + "".join(f"Disallow: /private/{n}/\n" for n in range(4_000)) + "Disallow: /p1\n"
+    crawl = House(tmp_path).crawl(urls("a.example", 3), Web({"http://a.example/robots.txt": robots(text)}))
+    assert {record.url[-2:]: record.error_type for record in crawl.rows} == {
+        "p0": None,
+        "p1": "blocked",
+        "p2": None,
+    }

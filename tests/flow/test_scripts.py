@@ -15,6 +15,7 @@ from tests.virtual import Answer, House, Run, Stage, Web, fault, leads, robots, 
 
 HOSTS = ["a.example", "b.example", "c.example"]
 PAGES = [f"http://{host}/p{n}" for host in HOSTS for n in range(4)]
+PAGES += [f"https://a.example/s{n}" for n in range(4)]
 TARGETS = [*PAGES, "http://d.example/x", "https://a.example/p0", "/p1", "/p0?x=1", "mailto:x"]
 
 
@@ -51,7 +52,11 @@ def rules() -> st.SearchStrategy[Answer]:
 
 SCRIPTS = st.fixed_dictionaries(
     {url: st.lists(answers(), min_size=1, max_size=4) for url in PAGES}
-    | {f"http://{host}/robots.txt": st.lists(rules(), min_size=1, max_size=3) for host in HOSTS}
+    | {
+        f"{scheme}://{host}/robots.txt": st.lists(rules(), min_size=1, max_size=3)
+        for host in HOSTS
+        for scheme in ("http", "https")
+    }
 )
 
 

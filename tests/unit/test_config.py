@@ -21,9 +21,10 @@ def test_defaults_are_the_contracts() -> None:
 def test_the_strongest_source_wins() -> None:
     """Command line, CANTER_NAME, NAME, the site file's defaults, the default."""
     environment = {"CANTER_TIMEOUT": "20", "CANTER_LOG_LEVEL": "INFO", "LOG_LEVEL": "error"}
-    defaults = {"timeout": 10, "attempts": 5, "read_timeout": 3}
+    defaults = {"timeout": 10, "attempts": 5, "read_timeout": 3, "tls_timeout": "2s"}
     settings = resolve({"timeout": "40", "attempts": None}, environment, defaults, "sites.toml")
     assert (settings.timeout, settings.attempts, settings.read_timeout) == (40, 5, 3)
+    assert (settings.tls_timeout, settings.first_byte_timeout) == (2, None)
     assert settings.log_level == "info"
     assert settings.explicit == {"timeout", "log_level"}
     assert resolve({}, {"LOG_LEVEL": "error"}, {}).log_level == "error"
@@ -107,6 +108,14 @@ def test_sizes(text: str, size: int) -> None:
         ({"allow_network": ["300.0.0.0/8"]}, {}, {}, "--allow-network"),
         ({"max_failures": 2.0}, {}, {}, "--max-failures"),
         ({"user_agent": "Bot\r\nX: y"}, {}, {}, "--user-agent"),
+        ({"ca_file": ""}, {}, {}, "--ca-file"),
+        ({"dns_server": ["nonsense"]}, {}, {}, "--dns-server"),
+        ({"dns_server": ["127.0.0.1", "ns.shop.example"]}, {}, {}, "--dns-server"),
+        ({"dns_server": ["300.1.1.1"]}, {}, {}, "--dns-server"),
+        ({"dns_server": ["127.0.0.1:0"]}, {}, {}, "--dns-server"),
+        ({}, {"CANTER_DNS_SERVER": "127.0.0.1:99999"}, {}, "CANTER_DNS_SERVER"),
+        ({}, {}, {"dns_server": "[::1"}, "sites.toml: defaults.dns_server"),
+        ({}, {}, {"dns_server": ["[127.0.0.1]:53"]}, "sites.toml: defaults.dns_server"),
     ],
 )
 def test_what_cannot_be_used_is_named(
@@ -123,3 +132,20 @@ def test_lists_are_comma_separated() -> None:
     """Networks from the environment."""
     settings = resolve({}, {"CANTER_ALLOW_NETWORK": "127.0.0.0/8, ::1/128"}, {})
     assert [str(network) for network in settings.allow_network] == ["127.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("127.0.0.1", "127.0.0.1:53"),
+        ("127.0.0.1:5353", "127.0.0.1:5353"),
+        ("::1", "[::1]:53"),
+        ("[::1]", "[::1]:53"),
+        ("[2606:4700:4700:0::1111]:5353", "[2606:4700:4700::1111]:5353"),
+    ],
+)
+def test_name_servers(text: str, server: str) -> None:
+    """An address with or without a port, in either notation; a list is comma-separated."""
+    assert resolve({"dns_server": [text]}, {}, {}).dns_server == (server,)
+    both = resolve({}, {"CANTER_DNS_SERVER": f"{text}, 127.0.0.9"}, {})
+    assert both.dns_server == (server, "127.0.0.9:53")

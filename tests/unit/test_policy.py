@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from canter.config import resolve
-from canter.model import ErrorType, Limits, Task
+from canter.model import ErrorType, Limits, Task, Tls
 from canter.pace import HostPace, OpenPace
 from canter.policy import Policy, unclaimed
 from canter.sites import AUTO, Site, SiteBook
@@ -38,10 +38,13 @@ def test_a_sites_own_pace_yields_to_the_command_line() -> None:
 
 
 def test_a_sites_limits_hold_unless_the_command_line_says_otherwise() -> None:
-    """timeout, connect_timeout, read_timeout, max_body and attempts."""
+    """Every limit of time, max_body and attempts."""
     site = Site("s", hosts=["a.example"], fields=FIELDS, timeout=5, max_body="1MiB", attempts=7)
     assert policy(site).limits(site) == Limits(5, 10, 10, 1024**2)
     assert policy(site).attempts(site) == 7
+    slow = Site("s", hosts=["a.example"], fields=FIELDS, tls_timeout=0.5, first_byte_timeout=60)
+    assert policy(slow).limits(slow) == Limits(tls_timeout=0.5, first_byte_timeout=60)
+    assert policy(slow, tls_timeout="2").limits(slow) == Limits(tls_timeout=2, first_byte_timeout=60)
     told = policy(site, timeout="9", attempts=2)
     assert (told.limits(site).timeout, told.attempts(site)) == (9, 2)
     assert policy().limits(None) == Limits()
@@ -72,3 +75,25 @@ def test_a_site_that_there_is_not_is_a_clear_error() -> None:
     verdict = unclaimed(named)
     assert verdict.error_type is ErrorType.EXTRACTION
     assert "'acme'" in (verdict.message or "")
+
+
+def test_certificates_are_of_the_site_that_claims_a_host_best() -> None:
+    """A site's own bundle goes before the run's; a site that says nothing leaves the question open."""
+    chosen = policy(
+        Site("wide", hosts=["*.example"], client_cert="wide.pem", client_key="wide.key", fields=FIELDS),
+        Site("narrow", hosts=["shop.example"], ca_file="shop.pem", fields=FIELDS),
+        Site("plain", hosts=["shop.example"], paths=["/plain/*"], fields=FIELDS),
+        ca_file="all.pem",
+    )
+    assert chosen.tls("shop.example") == Tls("shop.pem")
+    assert chosen.tls("a.example:8443") == Tls("all.pem", "wide.pem", "wide.key")
+    assert chosen.tls("other.test") == Tls("all.pem")
+    given = {chosen.tls(host) for host in ("shop.example", "a.example", "other.test")}
+    assert set(chosen.all_tls()) == given
+
+
+def test_without_certificates_the_systems_are_trusted() -> None:
+    """Nothing needs loading beside the default."""
+    chosen = policy(Site("s", hosts=["shop.example"], fields=FIELDS))
+    assert chosen.tls("shop.example") == Tls()
+    assert chosen.all_tls() == []

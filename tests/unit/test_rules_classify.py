@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Retry, Verdict
-from canter.rules.classify import MAX_WAIT, classify, retry_after
+from canter.rules.classify import MAX_WAIT, asked_wait, classify, retry_after
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "corpus" / "tables"
 NOW = datetime(2019, 6, 3, 11, tzinfo=UTC).timestamp()
@@ -95,7 +96,7 @@ def test_retry_after_zero_on_a_404_means_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [500, 501, 502, 503, 504, 509, 520, 526, 530, 408, 425, 599, 600, 777, 101]
+    "status", [500, 501, 502, 503, 504, 509, *range(520, 528), 530, 408, 425, 599, 600, 777, 101]
 )
 def test_transient_answers_are_tried_again(status: int) -> None:
     """Server errors back off and slow the host; so do statuses that no standard knows."""
@@ -214,6 +215,32 @@ def test_a_date_that_is_none_is_unreadable(value: str) -> None:
 def test_absurd_waits_are_capped(value: str) -> None:
     """Nobody waits longer than a year, however the wait is spelt."""
     assert retry_after(value, NOW) == MAX_WAIT
+
+
+def test_a_capped_wait_is_said() -> None:
+    """A host that asks for longer than a year: the message says that it was read as a year."""
+    assert "asks to wait a year or more, read as 31536000 s" in (
+        verdict(429, Retry_After="9" * 20).message or ""
+    )
+
+
+def test_the_longest_of_several_retry_afters_holds() -> None:
+    """A host that says it twice is heeded twice; what cannot be read is passed over."""
+    twice = CIMultiDict([("Retry-After", "30"), ("retry-after", "-5"), ("Retry-After", "120")])
+    assert asked_wait(twice, NOW) == 120.0
+    assert asked_wait(CIMultiDict([("Retry-After", "-5")]), NOW) is None
+    assert asked_wait({}, NOW) is None
+    answer = Response("https://h.example/", 503, twice, b"", 0.1, 0.2)
+    assert classify(answer, now_utc=NOW).retry_after == 120.0
+
+
+@pytest.mark.parametrize("status", [200, 202, 403, 503])
+def test_a_challenge_page_is_blocked_by_what_it_shows(status: int) -> None:
+    """The same page with and without a mark in its headers is final, and slows the host."""
+    body = b"<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+    blocked = verdict(status, body, Content_Type="text/html; charset=UTF-8")
+    assert (blocked.error_type, blocked.retry, blocked.healthy) == (ErrorType.BLOCKED, Retry.NO, False)
+    assert "challenge page" in (blocked.message or "")
 
 
 @given(st.text(max_size=60))

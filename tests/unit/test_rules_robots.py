@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -17,10 +18,13 @@ from canter.rules.robots import (
     MAX_CRAWL_DELAY,
     MAX_ROBOTS,
     MAX_RULES,
+    MAX_SITEMAPS,
     Robots,
     RobotsAnswer,
+    failing_from_json,
     from_json,
     product_token,
+    sitemaps,
     to_json,
 )
 
@@ -299,3 +303,110 @@ def test_any_bytes_give_an_answer(body: bytes, head: bytes) -> None:
     assert robots.allowed(URL + "/x?y", "Canter") in (True, False)
     robots.crawl_delay("Canter")
     assert from_json(to_json({"https": answer})) == {"https": answer}
+
+
+# ---- odd files
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"User-agent: *\0\nDis\0allow: /x\0\n",
+        "User-agent: *\nDisallow: /x\n".encode("utf-16-le"),
+        "User-agent: *\nDisallow: /x\n".encode("utf-16-be"),
+        b"User-agent: *\rDisallow: /x\r",
+        b"\xef\xbb\xbf\r\n\r\nUser-agent: *\r\n\r\n\r\nDisallow: /x",
+        b"\t User-agent :\t* # us all\n  disallow:/x # here",
+        b"<html>\n<pre>\nUser-agent: *\nDisallow: /x\n</pre>",
+        b"User-agent: *\nCrawl-delay: 3\nSitemap: https://h.example/s\nNoindex: /\n\nHost: h\nDisallow: /x",
+    ],
+)
+def test_rules_are_found_in_odd_files(body: bytes) -> None:
+    """NUL bytes, UTF-16 without a mark, old line ends, a mark, comments, HTML around, lines of other uses."""
+    robots = rules(body)
+    assert not robots.allowed(URL + "/x", "Canter")
+    assert robots.allowed(URL + "/y", "Canter")
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1d", "\x85", "\u2028"])
+def test_only_line_ends_end_a_line(end: str) -> None:
+    """A rule cut at another separator would forbid more than it says."""
+    robots = rules(f"User-agent: *\nDisallow: /a{end}b\nDisallow: /c\n")
+    assert robots.allowed(URL + "/a", "Canter")
+    assert not robots.allowed(URL + f"/a{quote(end)}b", "Canter")
+    assert not robots.allowed(URL + "/c", "Canter")
+
+
+def test_noindex_forbids_nothing() -> None:
+    """It speaks to search engines; a group that holds nothing else allows everything."""
+    assert rules("User-agent: *\nNoindex: /\nNofollow: /\n").allowed(URL + "/x", "Canter")
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "allowed"),
+    [
+        ("/a%7Eb", "/a~b", False),
+        ("/a~b", "/a%7eb", False),
+        ("/a%2Fb", "/a/b", True),
+        ("/a%2fb", "/a%2Fb", False),
+        ("/ツ", "/%E3%83%84", False),
+        ("/*.pdf$", "/x/y.pdf", False),
+        ("/*.pdf$", "/x/y.pdf?z", True),
+        ("/*?sort=", "/x?sort=up", False),
+        ("/*/a/*/b", "/1/a/2/3/b", False),
+        ("/x*", "/x", False),
+        ("/$", "/", False),
+        ("/$", "/x", True),
+        ("x", "/x", True),
+        ("", "/x", True),
+    ],
+)
+def test_patterns(rule: str, path: str, allowed: bool) -> None:
+    """`*`, `$`, escapes and letters beyond ASCII; a slash that is escaped is another character."""
+    assert rules(f"User-agent: *\nDisallow: {rule}\n").allowed(URL + path, "Canter") is allowed
+
+
+def test_the_longest_rule_wins() -> None:
+    """And of two as long the one that allows."""
+    robots = rules("User-agent: *\nAllow: /a/b\nDisallow: /a\nDisallow: /c\nAllow: /c\n")
+    assert [robots.allowed(URL + path, "Canter") for path in ("/a/b", "/a/c", "/c")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "delay"),
+    [
+        ("10 seconds", 10.0),
+        ("1,5", 1.5),
+        ("2.5s", 2.5),
+        (".5", 0.5),
+        ("-3 s", None),
+        ("1 # s", 1.0),
+        ("x1", None),
+    ],
+)
+def test_crawl_delays_as_people_write_them(value: str, delay: float | None) -> None:
+    """A unit or a decimal comma does not hide the number."""
+    assert rules(f"User-agent: *\nCrawl-delay: {value}\n").crawl_delay("Canter") == delay
+
+
+def test_sitemaps() -> None:
+    """Wherever they stand, normalised, each once; what is no whole URL is left out."""
+    text = (
+        "SITEMAP: https://H.example/a.xml\r\nUser-agent: x\nDisallow: /\n"
+        "Sitemap:https://cdn.example/b.xml.gz # all\n"
+        "Sitemap: https://h.example/a.xml\nSitemap: /relative.xml\nSite-map: ftp://h.example/c.xml\nSitemap:\n"
+        "# Sitemap: https://h.example/no.xml\n"
+    )
+    assert sitemaps(text) == ["https://h.example/a.xml", "https://cdn.example/b.xml.gz"]
+    many = "".join(f"Sitemap: https://h.example/{n}.xml\n" for n in range(MAX_SITEMAPS + 5))
+    assert len(sitemaps(many)) == MAX_SITEMAPS
+
+
+def test_what_fails_is_kept_beside_the_answers() -> None:
+    """Since when a scheme's robots.txt cannot be had; older stores do not say."""
+    answers = {"https": read(b"User-agent: *\n")}
+    stored = to_json(answers, {"http": 7.5})
+    assert from_json(stored) == answers
+    assert failing_from_json(stored) == {"http": 7.5}
+    assert failing_from_json(to_json(answers)) == failing_from_json("[1]") == failing_from_json(None) == {}
+    assert failing_from_json('{"failing": {"http": "x"}}') == {}

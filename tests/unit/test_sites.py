@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from canter.errors import ConfigError
 from canter.extraction import Extractor
 from canter.sites import Field, Site, SiteBook, load_site_file, parse_size
-from canter.sites.book import _overlap
+from canter.sites.book import HostRules, _overlap
 from canter.urls import PageUrl, parse_url
 
 ACME = """
@@ -351,10 +351,10 @@ def test_host_rules_are_the_strictest_of_the_sites_of_a_host() -> None:
             site("off", hosts=["127.0.0.1"], pace="off"),
         ]
     )
-    assert book.host_rules("a.example") == (2.5, 4, "adaptive", "shared")
-    assert book.host_rules("z.example:8080") == (0.0, 4, "adaptive", "wide")
-    assert book.host_rules("127.0.0.1:8081") == (None, None, "off", "127.0.0.1:8081")
-    assert book.host_rules("other.test") == (None, None, None, "other.test")
+    assert book.host_rules("a.example") == HostRules(2.5, 4, "adaptive", "shared")
+    assert book.host_rules("z.example:8080") == HostRules(0.0, 4, "adaptive", "wide")
+    assert book.host_rules("127.0.0.1:8081") == HostRules(None, None, "off", "127.0.0.1:8081")
+    assert book.host_rules("other.test") == HostRules(None, None, None, "other.test")
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,7 @@ def test_what_cannot_be_a_source_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("\n")
     (tmp_path / "wide.txt").write_text("http://a", encoding="utf-16")
     (tmp_path / "packed.txt").write_bytes(b"\x1f\x8b\x08")
+    (tmp_path / "sitemap.xml").write_text("<html></html>")
     (tmp_path / "header.csv").write_text("url," * 40_000 + "\n")
     (tmp_path / "bytes.csv").write_bytes(b"url,\xff\n")
     (tmp_path / "table.parquet").write_bytes(b"url\nhttp://a\n")
@@ -232,8 +233,7 @@ def test_what_cannot_be_a_source_says_so_in_one_line(tmp_path: Path) -> None:
         "header.csv": "64 KiB",
         "bytes.csv": "UTF-8",
         "table.parquet": "Parquet",
-        "sitemap.xml": "sitemaps",
-        "sitemap.xml.gz": "sitemaps",
+        "sitemap.xml": "a web page",
         "rows.json": ".jsonl",
     }.items():
         with pytest.raises(SourceError) as caught:
@@ -241,8 +241,8 @@ def test_what_cannot_be_a_source_says_so_in_one_line(tmp_path: Path) -> None:
         assert told in str(caught.value)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(SourceError, match="is a URL, not a source"):
-        open_source("https://shop.example/sitemap")
+    with pytest.raises(SourceError, match="only http and https"):
+        open_source("ftp://shop.example/sitemap.xml")
 
 
 def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """The address guard: nothing but the public Internet, unless it was named."""
 
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import ip_addresses
 
 from canter.transports.addresses import SPECIAL, AddressGuard, Network
 
@@ -36,6 +38,13 @@ SPECIAL_ADDRESSES = [
     ("64:ff9b:1::1", "private"),
     ("2002:7f00:1::", "loopback"),
     ("2001:0:808:808::80ff:fefe", "loopback"),  # a Teredo client at 127.0.1.1
+    ("2001:0:7f00:1::f7f7:f7f7", "loopback"),  # a Teredo server at 127.0.0.1
+    ("2606:4700::5efe:10.0.0.1", "private"),  # ISATAP
+    ("2606:4700::200:5efe:7f00:1", "loopback"),
+    ("::ffff:0:127.0.0.1", "reserved"),  # SIIT
+    ("64:ff9b:1:7f00:0:100::", "private"),
+    ("192.88.99.1", "reserved"),  # a 6to4 relay
+    ("5f00::1", "reserved"),
 ]
 
 
@@ -59,11 +68,34 @@ def test_special_addresses_are_refused(address: str, what: str) -> None:
         "::ffff:8.8.8.8",
         "64:ff9b::808:808",
         "2002:808:808::1",
+        "2606:4700::5efe:8.8.8.8",
     ],
 )
 def test_public_addresses_pass(address: str) -> None:
     """The public Internet needs no permission, also through a gateway's address."""
     assert AddressGuard().verdict(address) is None
+
+
+@given(ip_addresses())
+def test_what_python_knows_as_not_global_is_refused(address: IPv4Address | IPv6Address) -> None:
+    """A second opinion: the standard library's own tables, over both address spaces."""
+    if not address.is_global and not (isinstance(address, IPv6Address) and address.ipv4_mapped):
+        assert AddressGuard().verdict(str(address)) is not None
+
+
+@given(ip_addresses(v=4))
+def test_ipv4_in_any_disguise_is_judged_as_itself(inner: IPv4Address) -> None:
+    """An address inside one of IPv6 is refused exactly where it is by itself."""
+    guard, number = AddressGuard(), int(inner)
+    disguises = (
+        0xFFFF << 32 | number,  # mapped
+        0x64FF9B << 96 | number,  # NAT64
+        0x2002 << 112 | number << 80 | 1,  # 6to4
+        0x20010000_08080808 << 64 | number ^ 0xFFFFFFFF,  # Teredo
+        0x26064700_00000000_00005EFE << 32 | number,  # ISATAP
+    )
+    for disguise in disguises:
+        assert (guard.verdict(str(IPv6Address(disguise))) is None) == (guard.verdict(str(inner)) is None)
 
 
 def test_the_message_names_the_address_and_the_way_out() -> None:

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
+import trustme
 
-from canter.model import Fault, FaultKind, Limits, Request, Response
+from canter.model import Fault, FaultKind, Limits, Request, Response, Tls
 from canter.transports.aiohttp import AiohttpTransport
-from tests.faultserver import TEXT, FaultServer
+from tests.faultserver import FaultServer
+from tests.scenarios import TEXT
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 QUICK = Limits(timeout=0.3, connect_timeout=0.2, read_timeout=0.2, max_body=1 << 20)
@@ -38,6 +38,13 @@ async def transport() -> AsyncIterator[AiohttpTransport]:
 
 async def get(transport: AiohttpTransport, url: str, limits: Limits = CALM) -> Response | Fault:
     return await transport.send(Request(url, {}, limits))
+
+
+async def closed(server: FaultServer) -> None:
+    """Wait until the client has closed every connection."""
+    async with asyncio.timeout(5):
+        while server.open:
+            await asyncio.sleep(0.001)
 
 
 # Coming about
@@ -62,11 +69,53 @@ async def test_no_connection_in_time(transport: AiohttpTransport) -> None:
     with full_backlog() as port:
         answer = await get(transport, f"http://127.0.0.1:{port}/", QUICK)
         assert isinstance(answer, Fault)
-        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.2 s")
+        assert (answer.kind, answer.message) == (
+            FaultKind.CONNECT,
+            "no connection within 0.2 s (connect_timeout)",
+        )
         short = Limits(timeout=0.1, connect_timeout=10)
         answer = await get(transport, f"http://127.0.0.1:{port}/", short)
         assert isinstance(answer, Fault)
-        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s")
+        assert (answer.kind, answer.message) == (FaultKind.CONNECT, "no connection within 0.1 s (timeout)")
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        (Limits(tls_timeout=0.1), "0.1 s (tls_timeout)"),
+        (Limits(connect_timeout=0.1), "0.1 s (connect_timeout)"),
+        (Limits(connect_timeout=0.1, tls_timeout=5), "0.1 s (connect_timeout)"),
+        (Limits(timeout=0.1, tls_timeout=5), "0.1 s (timeout)"),
+    ],
+)
+async def test_no_handshake_in_time(
+    server: FaultServer, transport: AiohttpTransport, limits: Limits, limit: str
+) -> None:
+    """A server that never answers the TLS handshake is a connect fault that names the limit.
+
+    The socket is closed.
+    """
+    answer = await get(transport, f"https://127.0.0.1:{server.port}/", limits)
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.CONNECT
+    assert answer.message == f"connected, and no TLS handshake within {limit}"
+    await closed(server)
+
+
+async def test_the_handshakes_limit_ends_with_it(tmp_path: Path) -> None:
+    """What comes after the handshake may take longer."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    tls = Tls(ca_file=str(tmp_path / "ca.pem"))
+    transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, tls=[tls])
+    async with FaultServer(tls=context) as shop:
+        limits = Limits(timeout=1, tls_timeout=0.5, read_timeout=5)
+        answer = await transport.send(Request(shop.url("hang"), {}, limits, tls=tls))
+        await transport.close()
+    assert isinstance(answer, Fault)
+    assert answer.message == "not whole within 1 s (timeout)"
 
 
 async def test_a_closed_port_refuses(transport: AiohttpTransport) -> None:
@@ -111,15 +160,47 @@ async def test_a_server_without_tls_is_no_https(transport: AiohttpTransport) -> 
 async def test_connections_are_kept(server: FaultServer, transport: AiohttpTransport) -> None:
     """Ten pages of a host take one connection."""
     for _ in range(10):
-        assert isinstance(await get(transport, server.url("keep")), Response)
+        assert isinstance(await get(transport, server.url("page")), Response)
     assert (server.connections, len(server.requests)) == (1, 10)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chunked", "bare_line_feeds", "early_hints", "same_length_twice", "no_content", "not_modified_unasked",
+     "missing"],
+)  # fmt: skip
+async def test_strange_answers_keep_their_connection(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """An answer whose end is known leaves the connection for the next request."""
+    for asked in (name, "page", name):
+        assert isinstance(await get(transport, server.url(asked)), Response)
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["longer_than_said", "longer_later", "two_answers", "no_content_with_body", "not_modified_with_body",
+     "upgraded", "told_to_go_while_idle"],
+)  # fmt: skip
+async def test_bytes_that_nobody_asked_for_end_the_connection(
+    server: FaultServer, transport: AiohttpTransport, name: str
+) -> None:
+    """They are never read as the answer to the next request."""
+    first = await get(transport, server.url(name))
+    assert isinstance(first, Response)
+    await closed(server)
+    second = await get(transport, server.url(name))
+    assert isinstance(second, Response)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> None:
     """With more connections open than the hint, the next page takes a new one."""
     transport = AiohttpTransport(user_agent="Canter/test", allow_networks=LOOPBACK, max_connections=0)
     for _ in range(3):
-        assert isinstance(await get(transport, server.url("keep")), Response)
+        assert isinstance(await get(transport, server.url("page")), Response)
     assert server.connections == 3
     await transport.close()
 
@@ -173,7 +254,7 @@ async def test_nothing_else_is_sent_twice(
 async def test_loopback_is_not_dialled_unless_named(server: FaultServer) -> None:
     """A literal address passes no resolver; it is refused before a connection is tried."""
     transport = AiohttpTransport(user_agent="Canter/test")
-    for url in (server.url("plain"), f"http://[::ffff:127.0.0.1]:{server.port}/plain"):
+    for url in (server.url("plain"), f"http://[::ffff:127.0.0.1]:{server.port}/scenario/plain"):
         answer = await get(transport, url)
         assert isinstance(answer, Fault)
         assert answer.kind is FaultKind.ADDRESS
@@ -181,88 +262,3 @@ async def test_loopback_is_not_dialled_unless_named(server: FaultServer) -> None
         assert "--allow-network 127.0.0.0/8" in answer.message
     assert server.connections == 0
     await transport.close()
-
-
-def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name have these addresses."""
-
-    def answer(host: str, port: int, *_: object, **__: object) -> list[tuple[Any, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
-
-
-async def test_names_of_refused_addresses_are_refused(
-    server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A name that leads only to special addresses is not dialled."""
-    resolving(monkeypatch, "127.0.0.1", "10.0.0.1")
-    transport = AiohttpTransport(user_agent="Canter/test")
-    answer = await get(transport, f"http://shop.test:{server.port}/plain")
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.ADDRESS
-    assert answer.message.startswith("shop.test resolves to 127.0.0.1 is a loopback address")
-    assert server.connections == 0
-    await transport.close()
-
-
-async def test_of_several_addresses_only_the_allowed_are_used(
-    server: FaultServer, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One address that may be dialled is enough, and the others are left alone."""
-    resolving(monkeypatch, "10.255.255.1", "127.0.0.1")
-    answer = await get(transport, f"http://shop.test:{server.port}/plain", QUICK)
-    assert isinstance(answer, Response)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), FaultKind.NO_HOST),
-        (socket.gaierror(socket.EAI_NODATA, "No address"), FaultKind.NO_HOST),
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), FaultKind.DNS),
-        (socket.gaierror(socket.EAI_FAIL, "Failure"), FaultKind.DNS),
-        (UnicodeError("label empty or too long"), FaultKind.NO_HOST),
-    ],
-)
-async def test_a_missing_name_is_not_a_failing_resolver(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: FaultKind
-) -> None:
-    """NXDOMAIN is final, a resolver's failure is not."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    answer = await get(transport, "http://shop.test/")
-    assert isinstance(answer, Fault)
-    assert answer.kind is kind
-    assert "shop.test" in answer.message
-
-
-async def test_a_name_without_an_address_is_no_host(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An empty answer means there is no such host."""
-    resolving(monkeypatch)
-    answer = await get(transport, "http://shop.test/")
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.NO_HOST
-
-
-async def test_a_silent_resolver_is_a_dns_fault(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A look-up that takes too long is the resolver's fault, not the host's."""
-    over = threading.Event()
-
-    def wait(*_: object, **__: object) -> list[tuple[Any, ...]]:
-        over.wait(10)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", wait)
-    answer = await get(transport, "http://shop.test/", QUICK)
-    over.set()
-    assert isinstance(answer, Fault)
-    assert answer.kind is FaultKind.DNS
-    assert answer.message == "no answer from the resolver for shop.test within 0.2 s"

@@ -153,19 +153,23 @@ def print_crawls(store: Path, *, as_json: bool) -> None:
 
 
 def print_hosts(store: Path, host: str | None, *, as_json: bool) -> None:
-    """What has been learned about each host, or about one."""
+    """What has been learned about each host, or about one; as JSON with its robots.txt and sitemaps."""
     crawls = SqliteCrawls(store, create=False)
     try:
         paces = crawls.paces()
+        if host is not None:
+            if host not in paces:
+                raise ConfigError(f"{store}: nothing is known of {host}; `canter hosts` lists the others")
+            paces = {host: paces[host]}
+        if as_json:
+            rows = (
+                {"host": key, **memory, "at": utc_iso(memory["at"]), "robots": crawls.robots(key)}
+                for key, memory in paces.items()
+            )
+            print_json(list(rows))
+            return
     finally:
         crawls.close()
-    if host is not None:
-        if host not in paces:
-            raise ConfigError(f"{store}: nothing is known of {host}; `canter hosts` lists the others")
-        paces = {host: paces[host]}
-    if as_json:
-        print_json([{"host": key, **memory, "at": utc_iso(memory["at"])} for key, memory in paces.items()])
-        return
     table = Table(box=None, header_style="bold")
     for name in ("host", "requests/s", "refused at", "rejections", "learned"):
         table.add_column(name, justify="left" if name in ("host", "learned") else "right")

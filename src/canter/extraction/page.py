@@ -13,6 +13,7 @@ import orjson
 from canter.extraction.charset import declared, decode, sniffed, strip_bom
 from canter.extraction.html import Tree
 from canter.extraction.values import collapse
+from canter.model import ErrorType
 
 _BIG_INTEGER = re.compile(rb"\d{20}")  # beyond 64 bits, which orjson would round
 
@@ -21,7 +22,8 @@ _BIG_INTEGER = re.compile(rb"\d{20}")  # beyond 64 bits, which orjson would roun
 class Page:
     """One answer: `content` is the decoded body, `status` None without an answer, `response_time` seconds.
 
-    `error` says why there is no good answer, None where there is one.
+    `error` says why there is no good answer, None where there is one, and `error_type` of which kind it is
+    (as on a record).
     """
 
     url: str
@@ -30,6 +32,7 @@ class Page:
     content: bytes = b""
     response_time: float | None = None
     error: str | None = None
+    error_type: ErrorType | None = None
     _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _tree: Tree | None = field(default=None, init=False, repr=False, compare=False)
     _charset: str | None = field(default=None, init=False, repr=False, compare=False)

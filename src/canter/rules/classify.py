@@ -12,13 +12,12 @@ RFC 9110 section 15 any status from 600 on, counts as a 500.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_tz
 from http import HTTPStatus
 
+from canter.headers import header_values, http_date
 from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Retry, Verdict
+from canter.rules.challenge import challenge, marked_by_header
 
 MAX_WAIT = 365 * 86_400.0  # s; a longer Retry-After is read as this
 
@@ -26,9 +25,6 @@ _GONE = frozenset({404, 410})
 _RATE_LIMITS = frozenset({420, 429})
 _TRANSIENT_4XX = frozenset({408, 425})
 _DENIALS = frozenset({403, 999})  # 999: a social network's way to say 403
-
-# Headers by which a CDN marks its challenge pages, whatever their status.
-_CHALLENGES = {"cf-mitigated": ("challenge",), "x-amzn-waf-action": ("challenge", "captcha")}
 
 _PHRASES = {
     420: "Enhance Your Calm",
@@ -40,6 +36,8 @@ _PHRASES = {
     524: "A Timeout Occurred",
     525: "TLS Handshake Failed",
     526: "Invalid Certificate",
+    527: "Railgun Error",
+    529: "Site is Overloaded",
     530: "Origin DNS Error",
     999: "Request Denied",
 } | {status.value: status.phrase for status in HTTPStatus}
@@ -58,13 +56,6 @@ _FAULTS: dict[FaultKind, ErrorType] = {
     FaultKind.BAD_URL: ErrorType.MALFORMED,
 }
 
-# The three forms of RFC 9110, one digit and GMT's other names allowed; anything else is unreadable.
-_HTTP_DATE = re.compile(
-    r"(?:[a-z]{3,9}, *)?\d{1,2}[ -][a-z]{3}[ -](?:\d{2}|\d{4}) +\d\d?:\d\d:\d\d(?: +(?:GMT|UTC?|[+-]\d{4}))?"
-    r"|[a-z]{3} +[a-z]{3} +\d{1,2} +\d\d?:\d\d:\d\d +\d{4}",
-    re.IGNORECASE | re.ASCII,
-).fullmatch
-
 
 def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     """What `answer` means. `now_utc` (UTC seconds) is what a Retry-After date counts from.
@@ -75,12 +66,13 @@ def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     if isinstance(answer, Fault):
         if answer.status is None or answer.status < 400:
             return _fault(answer)
-        return _refusal(answer.status, answer.headers, now_utc)
+        mark = marked_by_header(answer.headers)
+        return _challenged(answer.status, mark) if mark else _refusal(answer.status, answer.headers, now_utc)
     status = answer.status
+    if mark := challenge(answer):
+        return _challenged(status, mark)
     if status >= 400:
         return _refusal(status, answer.headers, now_utc)
-    if _is_challenge(answer.headers):
-        return _blocked(f"{_said(status)} with a challenge page")
     if status == 304:
         return Verdict(Outcome.NOT_MODIFIED)
     if status == 204 and not answer.body:
@@ -94,6 +86,12 @@ def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     return _transient(f"{_said(status)}, which ends no request")
 
 
+def asked_wait(headers: Mapping[str, str], now_utc: float) -> float | None:
+    """Seconds to wait by the Retry-After headers, the longest of several; None where none can be read."""
+    waits = [retry_after(value, now_utc) for value in header_values(headers, "Retry-After")]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
 def retry_after(value: str, now_utc: float) -> float | None:
     """Seconds to wait by a Retry-After header: 0 for a date that has passed, at most a year.
 
@@ -102,27 +100,16 @@ def retry_after(value: str, now_utc: float) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text), MAX_WAIT)
-    if not _HTTP_DATE(text):
-        return None
-    parts = parsedate_tz(text)
-    if parts is None or parts[5] > 60:  # 60 is a leap second
-        return None
-    try:
-        minute = datetime(*parts[:5], tzinfo=UTC)
-    except ValueError:
-        return None
-    then = minute.timestamp() + parts[5] - (parts[9] or 0)
-    return min(max(then - now_utc, 0.0), MAX_WAIT)
+    then = http_date(text)
+    return None if then is None else min(max(then - now_utc, 0.0), MAX_WAIT)
 
 
 def _refusal(status: int, headers: Mapping[str, str], now_utc: float) -> Verdict:
     """The verdict on a status from 400 on."""
-    if _is_challenge(headers):
-        return _blocked(f"{_said(status)} with a challenge page")
-    wait = retry_after(headers.get("Retry-After", ""), now_utc)
+    wait = asked_wait(headers, now_utc)
     # Some caches put "Retry-After: 0" on every answer they make up; on a 404 it asks for nothing.
     if status in _RATE_LIMITS or wait or (wait is not None and status == 503):
-        message = _said(status) if wait is None else f"{_said(status)} and asks to wait {wait:.0f} s"
+        message = _said(status) if wait is None else f"{_said(status)} and asks to wait {_long(wait)}"
         return Verdict(
             Outcome.FAILED,
             ErrorType.RATE_LIMIT,
@@ -147,8 +134,8 @@ def _fault(fault: Fault) -> Verdict:
     return Verdict(Outcome.FAILED, error_type, fault.message, retry=retry, healthy=answered)
 
 
-def _is_challenge(headers: Mapping[str, str]) -> bool:
-    return any(headers.get(name, "").strip().lower() in values for name, values in _CHALLENGES.items())
+def _long(wait: float) -> str:
+    return f"{wait:.0f} s" if wait < MAX_WAIT else f"a year or more, read as {MAX_WAIT:.0f} s"
 
 
 def _said(status: int) -> str:
@@ -162,6 +149,10 @@ def _permanent(message: str) -> Verdict:
 
 def _blocked(message: str) -> Verdict:
     return Verdict(Outcome.FAILED, ErrorType.BLOCKED, message, healthy=False)
+
+
+def _challenged(status: int, mark: str) -> Verdict:
+    return _blocked(f"{_said(status)} with a challenge page: {mark}")
 
 
 def _transient(message: str) -> Verdict:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from canter.model import ErrorType, Outcome, Response, Verdict
-from canter.urls import BadUrl, PageUrl, parse_url
+from canter.urls import BadUrl, PageUrl, host_name, parse_url
 
 MAX_HOPS = 10
 
@@ -21,25 +21,65 @@ class Redirect(NamedTuple):
     url: PageUrl
 
 
-def follow(url: str, response: Response, hops: Sequence[str]) -> Redirect | Verdict | None:
+def follow(
+    url: str, response: Response, hops: Sequence[str], *, revisit: bool = False
+) -> Redirect | Verdict | None:
     """The next hop of a page; a verdict (`malformed`) where the chain ends badly; None: not a redirect.
 
     `url` is the page's own normalised URL, `hops` the URLs it was redirected to so far; `response`
-    answers the last of them.
+    answers the last of them. `revisit`: a URL may be asked for a second time, for a cookie can have
+    changed what it answers. A user name or password in a Location is left out.
     """
     if response.status not in _REDIRECTS:
         return None
-    location = response.headers.get("Location", "").strip()
-    if not location:
+    locations = dict.fromkeys(value for value in map(str.strip, _locations(response.headers)) if value)
+    if not locations:
         return _malformed(f"the server answered {response.status}, a redirect, without a Location")
-    target = parse_url(_RAW_BYTE.sub(_percent, location), base=hops[-1] if hops else url)
+    base = hops[-1] if hops else url
+    targets = {
+        parse_url(_RAW_BYTE.sub(_percent, location), base, drop_credentials=True): location
+        for location in locations
+    }
+    if len(targets) > 1:
+        return _malformed(f"the server names {len(targets)} different places to go: {_shown(locations)}")
+    [(target, location)] = targets.items()
     if isinstance(target, BadUrl):
         return _malformed(f"redirected to {location[:200]!r}: {target.reason}")
-    if target.href == url or target.href in hops:
+    return step(url, target, hops, revisit=revisit)
+
+
+def step(url: str, target: PageUrl, hops: Sequence[str], *, revisit: bool = False) -> Redirect | Verdict:
+    """One more hop of the chain that began at `url`, or why it must not be: a loop, or over `MAX_HOPS`."""
+    if [url, *hops].count(target.href) > revisit:
         return _malformed(f"a redirect loop: back to {target.href[:200]}")
     if len(hops) >= MAX_HOPS:
         return _malformed(f"over {MAX_HOPS} redirects")
     return Redirect(target)
+
+
+def same_origin(page: str, target: str) -> bool:
+    """Whether what is meant for a page's origin (scheme, host, port) may go along to a target of its chain.
+
+    The same host by https in place of http, both on their default ports, is no stranger: what was sent
+    in the clear may be sent again encrypted.
+    """
+    (scheme, _, host), (other_scheme, _, other_host) = page.split("/", 3)[:3], target.split("/", 3)[:3]
+    if host != other_host:
+        return False
+    return scheme == other_scheme or (scheme == "http:" and host == host_name(host))
+
+
+def _locations(headers: Mapping[str, str]) -> Sequence[str]:
+    """Every Location of an answer; a multidict may hold several."""
+    getall = getattr(headers, "getall", None)
+    if getall is None:
+        return [headers.get("Location", "")]
+    found: Sequence[str] = getall("Location", ())
+    return found
+
+
+def _shown(locations: Mapping[str, None]) -> str:
+    return ", ".join(repr(location[:100]) for location in list(locations)[:3])
 
 
 def _percent(raw: re.Match[str]) -> str:

@@ -14,15 +14,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import quote
 
 import orjson
 from protego import Protego
 
 from canter.model import Fault, Response
+from canter.urls import PageUrl, parse_url
 
 MAX_ROBOTS = 500 * 1024  # bytes read of a robots.txt, the least that RFC 9309 asks for
 MAX_RULES = 5_000  # distinct rules kept for an agent; hostile ones take 0.1 s to parse and 3 ms a URL
 MAX_CRAWL_DELAY = 300.0  # s; a longer crawl-delay is read as this
+MAX_SITEMAPS = 1_000  # named by one robots.txt
+_FAILING = "failing"  # beside the schemes, in what is stored of a host
 MAX_AGE = 86_400.0  # s; an older copy serves no more
 
 _LINE = re.compile(
@@ -34,6 +38,10 @@ _FIELDS = {"allow": "Allow", "disallow": "Disallow", "delay": "Crawl-delay"}
 _TOKEN = re.compile(r"[^\s/;,()*]*").match
 _MARK = re.compile(rb"\A\xef(?:\xbb\xbf?)?")  # a byte order mark, or what is left of one
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_LINE_END = re.compile(r"\r\n?|\n")  # no other ends a line; str.splitlines knows seven more
+_OTHER_LINE_END = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SECONDS = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_SITEMAP = re.compile(r"\s*site-?maps?\s*(?::|\s)\s*(\S+)", re.IGNORECASE)
 
 
 def product_token(user_agent: str) -> str:
@@ -59,6 +67,10 @@ class Robots:
         """Seconds `agent` is asked to leave between requests, at most `MAX_CRAWL_DELAY`."""
         delay = self._rules(agent).crawl_delay("*")
         return None if delay is None else min(float(delay), MAX_CRAWL_DELAY)
+
+    def prepare(self, agent: str) -> None:
+        """Parse now; a long text is better parsed in a thread."""
+        self._rules(agent)
 
     def _rules(self, agent: str) -> Protego:
         rules = self._parsed.get(agent)
@@ -100,23 +112,54 @@ class RobotsAnswer:
         return self.known and abs(now_utc - self.fetched_at) < MAX_AGE
 
 
-def to_json(answers: Mapping[str, RobotsAnswer]) -> str:
-    """The answers of a host, by scheme, as one JSON object for the store."""
-    return orjson.dumps(
-        {scheme: [answer.fetched_at, answer.status, answer.text] for scheme, answer in answers.items()}
-    ).decode()
+def sitemaps(text: str) -> list[str]:
+    """The URLs of the sitemaps that a robots.txt names, normalised, each once, `MAX_SITEMAPS` at most.
+
+    They stand outside of groups, and may be on other hosts. What is no whole URL is left out.
+    """
+    found: dict[str, None] = {}
+    for line in filter(None, map(_SITEMAP.match, _LINE_END.split(text))):
+        url = parse_url(line[1])
+        if isinstance(url, PageUrl):
+            found[url.href] = None
+            if len(found) >= MAX_SITEMAPS:
+                break
+    return list(found)
+
+
+def to_json(answers: Mapping[str, RobotsAnswer], failing: Mapping[str, float] | None = None) -> str:
+    """The answers of a host, by scheme, as one JSON object for the store.
+
+    `failing`: since when (UTC seconds) the robots.txt of a scheme cannot be had.
+    """
+    stored: dict[str, Any] = {
+        scheme: [answer.fetched_at, answer.status, answer.text] for scheme, answer in answers.items()
+    }
+    if failing:
+        stored[_FAILING] = dict(failing)
+    return orjson.dumps(stored).decode()
 
 
 def from_json(text: str | None) -> dict[str, RobotsAnswer]:
     """The answers that `to_json` wrote, by scheme; what cannot be read is left out."""
+    answers = {scheme: _from_stored(entry) for scheme, entry in _stored(text).items()}
+    return {scheme: answer for scheme, answer in answers.items() if answer is not None}
+
+
+def failing_from_json(text: str | None) -> dict[str, float]:
+    """What `to_json` was told to be failing, likewise."""
+    failing = _stored(text).get(_FAILING)
+    if not isinstance(failing, dict):
+        return {}
+    return {scheme: float(since) for scheme, since in failing.items() if isinstance(since, int | float)}
+
+
+def _stored(text: str | None) -> dict[str, Any]:
     try:
         stored = orjson.loads(text or "{}")
     except ValueError:
         return {}
-    if not isinstance(stored, dict):
-        return {}
-    answers = {scheme: _from_stored(entry) for scheme, entry in stored.items()}
-    return {scheme: answer for scheme, answer in answers.items() if answer is not None}
+    return stored if isinstance(stored, dict) else {}
 
 
 def _from_stored(entry: Any) -> RobotsAnswer | None:
@@ -132,7 +175,7 @@ def _decode(body: bytes) -> str:
         body = body[:MAX_ROBOTS].rpartition(b"\n")[0]
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return body.decode("utf-16", "replace")
-    body = _MARK.sub(b"", body, count=1)
+    body = _MARK.sub(b"", body, count=1).replace(b"\0", b"")  # of UTF-16 without a mark, ASCII is left
     try:
         return body.decode()
     except UnicodeDecodeError:
@@ -145,11 +188,11 @@ def _group(text: str, agent: str) -> str:
     own: list[str] = []
     everyone: list[str] = []
     named = heading = to_own = to_everyone = False
-    for found in filter(None, map(_LINE, text.splitlines())):
+    for found in filter(None, map(_LINE, _LINE_END.split(text))):
         value = found["value"].strip()
         if not found["agent"]:
             heading = False
-            rule = f"{next(field for kind, field in _FIELDS.items() if found[kind])}: {value}"
+            rule = _rule(next(kind for kind in _FIELDS if found[kind]), value)
             if to_own:
                 own.append(rule)
             if to_everyone:
@@ -163,3 +206,18 @@ def _group(text: str, agent: str) -> str:
             named = to_own = True
     rules = list(dict.fromkeys(own if named else everyone))
     return "\n".join(["User-agent: *", *rules[:MAX_RULES]])
+
+
+def _rule(kind: str, value: str) -> str:
+    """A rule as Protego reads it: on one line, a crawl-delay a plain number where it begins with one."""
+    if kind == "delay" and (number := _SECONDS.match(value)) and not _is_number(value):
+        value = number[0].replace(",", ".")
+    return f"{_FIELDS[kind]}: {_OTHER_LINE_END.sub(lambda end: quote(end[0]), value)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

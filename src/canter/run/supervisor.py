@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -20,11 +21,13 @@ from canter.errors import CanterError, ConfigError
 from canter.feed import Feed
 from canter.policy import Policy
 from canter.run import worker
+from canter.run.errands import Errand, Errands
 from canter.run.signals import held
 from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
 from canter.stores.sqlite.schema import connect
+from canter.transports.tls import contexts
 
 TICK = 0.2  # seconds between looks at signals and messages
 HURRY = 2.0  # seconds from "stop at once" until a worker that does not answer is ended
@@ -103,12 +106,13 @@ class Supervisor:
         self._peak = 0.0
         self._error: CanterError | None = None
         self._ended = False
+        self._errands = Errands(order.settings.attempts)
 
     def run(self) -> Result:
         """Crawl until nothing is left, time is up or a signal says stop."""
         order = self._order
-        sources = {n: open_source(name, order.url_column) for n, name in enumerate(order.sources)}
-        with _Signals() as signals, RunLock(order.store):
+        sources = {n: self._open(name) for n, name in enumerate(order.sources)}
+        with _Signals() as signals, RunLock(order.store), closing(self._errands):
             crawls = SqliteCrawls(order.store, create=True)
             try:
                 crawl, resumed = self._choose(crawls)
@@ -162,7 +166,10 @@ class Supervisor:
             self._progress.notice(
                 f"standard input was not read to its end; pipe it again: canter run - --resume {crawl.id}"
             )
-        return {row.n: open_source(row.name, self._order.url_column) for row in rows if row.name != STDIN}
+        return {row.n: self._open(row.name) for row in rows if row.name != STDIN}
+
+    def _open(self, name: str) -> Source:
+        return open_source(name, self._order.url_column, fetch=self._errands.fetch)
 
     # ---- while it runs
 
@@ -172,11 +179,11 @@ class Supervisor:
         pipe, process = self._start_worker(crawl)
         feed.start()
         deadline = time.monotonic() + (order.settings.max_time or float("inf"))
-        told: list[str] = []
+        told: list[str | Errand] = []
         out_of_time = False
         stop_at = float("inf")
 
-        def tell(what: str) -> None:
+        def tell(what: str | Errand) -> None:
             told.append(what)
             try:
                 pipe.send(what)
@@ -187,6 +194,8 @@ class Supervisor:
         while not self._ended:
             multiprocessing.connection.wait([pipe, process.sentinel], timeout=TICK)
             self._read(pipe, process)
+            for errand in self._errands.take():
+                tell(errand)
             if feed.done and "fed" not in told:
                 tell("fed")
             out_of_time = out_of_time or time.monotonic() >= deadline
@@ -236,6 +245,8 @@ class Supervisor:
     def _hear(self, kind: str, what: Any) -> None:
         if kind == "stats":
             self._stats = what
+        elif kind == "fetched":
+            self._errands.done(what)
         elif kind == "log":
             self._progress.log(what)
         elif kind == "error":
@@ -289,6 +300,7 @@ def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, worker_peak_mb: f
 
 
 def check_order(order: Order) -> None:
-    """Refuse what contradicts itself. Raises ConfigError."""
+    """Refuse what contradicts itself or cannot be used. Raises ConfigError."""
+    contexts(Policy(order.settings, SiteBook(order.sites)).all_tls())
     if not order.sources and order.only_failed_of is None and order.resume is None:
         raise ConfigError("no source: name a file of URLs, or - for standard input")

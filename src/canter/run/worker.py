@@ -13,15 +13,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from canter.config import Settings
+from canter.endings import STOPPED
 from canter.engine import Engine
 from canter.errors import CanterError
+from canter.model import ErrorType
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
+from canter.run.errands import Done, Errand, bounds_of
 from canter.run.memory import bounded_memory, keep_freed_memory
 from canter.sites import Site, SiteBook
 from canter.stores.sqlite import SqliteWork
@@ -64,6 +68,7 @@ class _Worker:
         self._pipe = pipe
         self._assignment = assignment
         self._sending = threading.Lock()
+        self._errands: set[asyncio.Task[None]] = set()
 
     def send(self, message: tuple[str, Any]) -> None:
         """To the parent; where that is gone, so is this process."""
@@ -85,6 +90,8 @@ class _Worker:
             user_agent=a.settings.user_agent,
             allow_networks=a.settings.allow_network,
             body_budget=a.settings.body_budget,
+            dns_servers=a.settings.dns_server,
+            tls=policy.all_tls(),
         )
         work = SqliteWork(a.store, policy.shard_of)
         offset = time.time() - loop.time()
@@ -94,7 +101,7 @@ class _Worker:
             work, transport, policy, observer, offset=offset, first_number=work.epoch << 32, keeper=keeper
         )
         engine.start(a.crawl, a.started)
-        self._listen(loop, engine)
+        self._listen(loop, engine, observer)
         reporting = loop.create_task(self._report(engine, observer))
         try:
             await engine.over()
@@ -106,7 +113,7 @@ class _Worker:
                 keeper.close()
             self.send(("stats", {**observer.snapshot(), "in_flight": 0}))
 
-    def _listen(self, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
+    def _listen(self, loop: asyncio.AbstractEventLoop, engine: Engine, observer: RunObserver) -> None:
         """Take orders in a thread; the parent's death ends this process within moments."""
         orders: dict[str, Callable[[], Any]] = {
             "fed": engine.fed,
@@ -120,10 +127,34 @@ class _Worker:
                     order = self._pipe.recv()
                 except (EOFError, OSError):
                     os._exit(1)
+                act = (
+                    partial(self._begin, engine, observer, order)
+                    if isinstance(order, Errand)
+                    else orders[order]
+                )
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the end is near anyway
-                    loop.call_soon_threadsafe(orders[order])
+                    loop.call_soon_threadsafe(act)
 
         threading.Thread(target=listen, name="canter-orders", daemon=True).start()
+
+    def _begin(self, engine: Engine, observer: RunObserver, errand: Errand) -> None:
+        task = asyncio.get_running_loop().create_task(self._run_errand(engine, observer, errand))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _run_errand(self, engine: Engine, observer: RunObserver, errand: Errand) -> None:
+        """Fetch a sitemap for the parent; one that a stop cuts short is not answered."""
+        page = await engine.fetch(errand.url, bounds_of(self._assignment.settings.limits), patient=True)
+        if page.error == STOPPED.message:
+            return
+        observer.event("sitemap", url=page.url, status=page.status, size=len(page.content), reason=page.error)
+        done = Done(errand.number, page.url, page.error, page.error_type is ErrorType.TRANSIENT)
+        if not done.error:
+            try:
+                await asyncio.to_thread(Path(errand.path).write_bytes, page.content)
+            except OSError as error:
+                done = done._replace(error=f"it cannot be written to {errand.path}: {error.strerror}")
+        self.send(("fetched", done))
 
     async def _report(self, engine: Engine, observer: RunObserver) -> None:
         while True:

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from canter.errors import ConfigError
+from canter.model import Tls
 from canter.sites.auto import AUTO
 from canter.sites.site import Site
 from canter.urls import PageUrl, host_name
@@ -16,12 +17,16 @@ _REMEMBERED = 65_536  # hosts; a crawl of more starts the memory anew
 
 
 class HostRules(NamedTuple):
-    """How a host is asked: the strictest of its sites; None where no site says. `max_rate` 0: no ceiling."""
+    """How a host is asked: the strictest of its sites; None where no site says. `max_rate` 0: no ceiling.
+
+    `tls` is as the site says that claims it best, of those that say anything.
+    """
 
     max_rate: float | None
     max_per_host: int | None
     pace: str | None
     pace_key: str
+    tls: Tls = Tls()
 
 
 class _Claim(NamedTuple):
@@ -163,4 +168,5 @@ def _strictest(host: str, sites: list[Site]) -> HostRules:
         max_per_host=min((site.max_per_host for site in sites if site.max_per_host), default=None),
         pace="adaptive" if "adaptive" in paces else "off" if paces == {"off"} else None,
         pace_key=keys[0] if keys else host,
+        tls=next((tls for site in sites if (tls := site.tls) != Tls()), Tls()),
     )

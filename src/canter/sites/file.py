@@ -22,6 +22,8 @@ DEFAULTS = frozenset(
         "timeout",
         "connect_timeout",
         "read_timeout",
+        "tls_timeout",
+        "first_byte_timeout",
         "max_body",
         "body_budget",
         "attempts",
@@ -35,6 +37,8 @@ DEFAULTS = frozenset(
         "log_format",
         "store",
         "keep_pages",
+        "dns_server",
+        "ca_file",
     }
 )
 

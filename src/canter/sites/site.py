@@ -16,7 +16,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from canter.errors import ConfigError
-from canter.model import RECORD_KEYS
+from canter.model import RECORD_KEYS, Tls
 from canter.urls import PageUrl, parse_url
 
 Kind = Literal[
@@ -263,6 +263,7 @@ def _parse(value: object) -> object:
 
 Seconds = Annotated[float, pydantic.Field(gt=0)]
 Count = Annotated[int, pydantic.Field(ge=1)]
+File = Annotated[str, pydantic.Field(min_length=1)]
 
 
 class Site(_Model):
@@ -272,7 +273,11 @@ class Site(_Model):
     hosts: names, `*.name` (not the name itself) or `*`; without a port any port of the host. paths: with `*`;
     one that holds a `?` is matched with the query too, others ignore it. max_rate: requests/s a host (0: no
     ceiling); timeouts: seconds; max_body: bytes or a text such as "16MiB"; locale: "de", "en-GB"; parse: a
-    function, or "module:function", that takes the Page and gives a dict of fields.
+    function, or "module:function", that takes the Page and gives a dict of fields. headers: sent to the
+    page's own origin. cookies: those that the site sets are sent back for the length of a crawl.
+    follow_meta_refresh: a page that sends its reader on within 30 s counts as a redirect. ca_file: the
+    authorities that vouch for the site's hosts, in place of the run's; client_cert and client_key: what is
+    shown to hosts that ask for a certificate; all PEM.
 
     Raises ConfigError for what cannot be used.
     """
@@ -288,12 +293,19 @@ class Site(_Model):
     robots: bool | None = None
     locale: Annotated[str, AfterValidator(_locale)] | None = None
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
+    cookies: bool = False
+    follow_meta_refresh: bool = False
     timeout: Seconds | None = None
     connect_timeout: Seconds | None = None
     read_timeout: Seconds | None = None
+    tls_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
     max_body: Annotated[int, BeforeValidator(parse_size)] | None = None
     attempts: Count | None = None
     parse: Annotated[Any, AfterValidator(_parse)] = None
+    ca_file: File | None = None
+    client_cert: File | None = None
+    client_key: File | None = None
 
     def __init__(self, name: str, **settings: Any) -> None:
         super().__init__(name=name, **settings)
@@ -304,6 +316,8 @@ class Site(_Model):
             raise Mistake("name", "expected a name")
         if not self.fields and self.parse is None:
             raise Mistake("fields", "expected at least one field, or parse")
+        if self.client_key and not self.client_cert:
+            raise Mistake("client_key", "expected beside client_cert")
         for name, field in self.fields.items():
             if not name or name in RECORD_KEYS:
                 raise Mistake(f"fields.{name}", "expected a name that is no key of a record")
@@ -317,14 +331,21 @@ class Site(_Model):
 
     @cached_property
     def fingerprint(self) -> int:
-        """64-bit signed hash of what reads a page: fields, locale and the name of the parse function."""
-        rules = [
+        """64-bit signed hash of what a page is read by: fields, locale, the name of the parse function."""
+        rules: list[object] = [
             {name: field.model_dump(exclude_defaults=True) for name, field in self.fields.items()},
             self.locale,
             parse_name(self.parse),
         ]
+        if self.follow_meta_refresh:  # another page may be read
+            rules.append("follow_meta_refresh")
         text = json.dumps(rules, sort_keys=True).encode()
         return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+    @property
+    def tls(self) -> Tls:
+        """How the site's hosts prove who they are, and what they are shown."""
+        return Tls(self.ca_file, self.client_cert, self.client_key)
 
     @cached_property
     def declared(self) -> dict[str, str]:

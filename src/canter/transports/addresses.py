@@ -96,6 +96,8 @@ def _embedded(address: IPv6Address) -> list[tuple[str, IPv4Address]]:
         return [("6to4", address.sixtofour)]
     if address.teredo:
         return [("Teredo", inner) for inner in address.teredo]
+    if int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE:  # RFC 5214; the bit left out says global or local
+        return [("ISATAP", IPv4Address(int(address) & 0xFFFFFFFF))]
     return []
 
 

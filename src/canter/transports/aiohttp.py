@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
-from collections.abc import Sequence
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,21 +14,29 @@ import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import AddrInfoType, Connection
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.streams import EMPTY_PAYLOAD
-from multidict import CIMultiDict, CIMultiDictProxy
+from aiohttp.connector import AddrInfoType
 
-from canter.model import Fault, FaultKind, Request, Response
+from canter.model import Fault, FaultKind, Request, Response, Tls
 from canter.transports.addresses import AddressGuard, Network
+from canter.transports.answer import Answer, readable
 from canter.transports.budget import BodyBudget, Hold
-from canter.transports.decoding import DecodingError, decoder
-from canter.transports.faults import MAX_HEADERS, MAX_LINE, AddressRefused, NoAnswer, Progress, explain
+from canter.transports.connection import Connection, asking
+from canter.transports.decoding import OFFERED, DecodingError, decoder
+from canter.transports.dns import Names
+from canter.transports.faults import (
+    MAX_HEADERS,
+    MAX_LINE,
+    AddressRefused,
+    NoAnswer,
+    Phase,
+    Progress,
+    explain,
+)
+from canter.transports.tls import contexts
 
-_READ_BUFFER = 256 * 1024  # wire bytes of one answer; twice as many pause its socket
+_READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
-_DNS_TTL = 300  # s
-_DNS_CACHE = 4096  # hosts
+_MOST_DIALLED = 16  # addresses of a host, tried one after another until one answers
 _ACCEPT = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"
 
 
@@ -38,6 +46,8 @@ class AiohttpTransport:
     `allow_networks`: special networks that may be dialled. `body_budget`: decoded bytes held by
     bodies being read. `max_connections`: with more connections open than this none is kept after
     its answer, which bounds the idle ones; requests in flight are the caller's to bound.
+    `dns_servers`: name servers in place of the system's. `tls`: what requests may carry as `tls`
+    beside the default. Raises ConfigError for a certificate that cannot be used.
     """
 
     def __init__(
@@ -47,31 +57,35 @@ class AiohttpTransport:
         allow_networks: Sequence[Network] = (),
         body_budget: int = 64 * 1024 * 1024,
         max_connections: int = 512,
+        dns_servers: Sequence[str] = (),
+        tls: Iterable[Tls] = (),
     ) -> None:
+        self.contexts = contexts((Tls(), *tls))
         self.budget = BodyBudget(body_budget)
         self._max_connections = max_connections
         self._open: set[ResponseHandler] = set()  # connections that have carried a request
         self._guard = AddressGuard(allow_networks)
-        self.resolver = GuardedResolver(self._guard, aiohttp.ThreadedResolver())
+        self.resolver = GuardedResolver(self._guard, Names(dns_servers))
         connector = aiohttp.TCPConnector(
             limit=0,
             limit_per_host=0,
             resolver=self.resolver,
-            ttl_dns_cache=_DNS_TTL,
-            dns_cache_max_size=_DNS_CACHE,
+            use_dns_cache=False,  # the resolver's own heeds the answers' lifetimes
             keepalive_timeout=_KEEP_ALIVE,
             socket_factory=self._socket,
         )
+        # aiohttp offers no other way to a protocol of one's own.
+        connector._factory = partial(Connection, asyncio.get_running_loop())  # type: ignore[assignment]
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
+            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": OFFERED},
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
             max_line_size=MAX_LINE,
             max_field_size=MAX_LINE,
             max_headers=MAX_HEADERS,
-            response_class=_Answer,
+            response_class=Answer,
         )
 
     async def send(self, request: Request) -> Response | Fault:
@@ -84,6 +98,7 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close every connection; requests in flight end as faults."""
         await self.session.close()
+        await self.resolver.close()
 
     def carry(self, peer: ResponseHandler) -> bool:
         """Count a connection about to carry a request. Whether it has carried one before."""
@@ -103,6 +118,7 @@ class AiohttpTransport:
 
     def _socket(self, info: AddrInfoType) -> socket.socket:
         """A socket for an address about to be dialled: literal addresses never pass the resolver."""
+        asking.get().dialling()
         family, kind, proto, _, address = info
         refusal = self._guard.verdict(str(address[0]))
         if refusal is not None:
@@ -111,37 +127,36 @@ class AiohttpTransport:
 
 
 class GuardedResolver(AbstractResolver):
-    """Keeps only the addresses of a host that may be dialled. `pending`: hosts being looked up."""
+    """Keeps only the addresses of a host that may be dialled."""
 
-    def __init__(self, guard: AddressGuard, resolver: AbstractResolver) -> None:
+    def __init__(self, guard: AddressGuard, names: Names) -> None:
         self._guard = guard
-        self._resolver = resolver
-        self.pending: set[str] = set()
+        self.names = names
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
     ) -> list[ResolveResult]:
         """The allowed addresses. Raises AddressRefused when all are refused, OSError when there is none."""
-        self.pending.add(host)
-        try:
-            found = await self._resolver.resolve(host, port, family)
-        except UnicodeError as exc:  # a label that cannot be a host name
-            raise socket.gaierror(socket.EAI_NONAME, str(exc)) from exc
-        finally:
-            self.pending.discard(host)
-        if not found:
-            raise socket.gaierror(socket.EAI_NODATA, "no address")
-        refusals = [self._guard.verdict(entry["host"]) for entry in found]
-        allowed = [entry for entry, refusal in zip(found, refusals, strict=True) if refusal is None]
+        addresses = await self.names.addresses(host)
+        refusals = [self._guard.verdict(address) for address in addresses]
+        allowed = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if not allowed:
-            raise AddressRefused(f"{host} resolves to {refusals[0]}")
-        return allowed
+            raise AddressRefused(f"{host} has no address that may be dialled: {refusals[0]}")
+        return [_dialled(host, address, port) for address in allowed[:_MOST_DIALLED]]
 
     async def close(self) -> None:
-        await self._resolver.close()
+        self.names.close()
 
 
-_current: ContextVar[_Exchange] = ContextVar("_current")
+def _dialled(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=socket.IPPROTO_TCP, flags=numeric
+    )
 
 
 class _Exchange:
@@ -153,43 +168,73 @@ class _Exchange:
         self._began = time.monotonic()
         self._waited = 0.0  # s spent on the body budget
         self._clock: asyncio.Timeout
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
         self._host = ""
-        self._connected = False
+        self._phase = Phase.CONNECT
+        self._bound = "timeout"  # the limit that the clock runs on
+        self._deadline = math.inf
 
     async def run(self) -> Response | Fault:
-        token = _current.set(self)
+        token = asking.set(self)
         try:
             async with asyncio.timeout(self._request.limits.timeout) as self._clock:
+                self._deadline = self._clock.when() or math.inf
                 try:
                     return await self._attempt()
                 except NoAnswer as exc:
                     if not exc.stale:
                         raise
                     return await self._attempt(fresh=True)
-        except (aiohttp.ClientError, TimeoutError, ValueError, DecodingError) as exc:
+        except (aiohttp.ClientError, TimeoutError, ValueError, DecodingError, MemoryError) as exc:
             return self._fault(*explain(exc, self._progress()))
         finally:
-            _current.reset(token)
+            asking.reset(token)
 
-    def sending(self, peer: ResponseHandler) -> bool:
+    @property
+    def first_byte_timeout(self) -> float:
+        """Seconds from the request to the first byte of its answer."""
+        limits = self._request.limits
+        return limits.read_timeout if limits.first_byte_timeout is None else limits.first_byte_timeout
+
+    def dialling(self) -> None:
+        """A connection is about to be tried."""
+        self._enter(Phase.CONNECT)
+
+    def dialled(self) -> None:
+        """There is a connection; its TLS handshake begins, where it has one."""
+        self._enter(Phase.TLS)
+        seconds = self._request.limits.tls_timeout
+        if seconds is None or not self._request.url.startswith("https:"):
+            return
+        until = asyncio.get_running_loop().time() + seconds
+        if until < self._deadline:
+            self._bound = "tls_timeout"
+            self._clock.reschedule(until)
+
+    def sending(self, peer: Connection) -> bool:
         """The request goes out over `peer`. Whether that connection has carried one before."""
-        self._connected = True
+        self._enter(Phase.ANSWER)
         return self._transport.carry(peer)
 
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        if self._bound != "timeout":
+            self._bound = "timeout"
+            self._clock.reschedule(self._deadline)
+
     async def _attempt(self, fresh: bool = False) -> Response | Fault:
-        self._connected = False
+        self._phase = Phase.CONNECT
         answer = self._answer = await self._open(fresh)
         try:
-            body = await self._read(answer)
+            body = await self._body(answer)
         finally:
             answer.close()  # of no effect on an answer that was read to its end
         if isinstance(body, Fault):
             return body
-        headers = _readable(answer.headers)
+        headers = readable(answer.headers)
         return Response(self._request.url, answer.status, headers, body, answer.latency, self._elapsed())
 
-    async def _open(self, fresh: bool) -> _Answer:
+    async def _open(self, fresh: bool) -> Answer:
         """Send the request and read the answer's head. `fresh`: over a connection of its own."""
         limits = self._request.limits
         headers = self._request.headers
@@ -208,12 +253,25 @@ class _Exchange:
                 total=None, connect=limits.connect_timeout, sock_read=limits.read_timeout
             ),
             allow_redirects=False,
+            ssl=self._transport.contexts[self._request.tls],
             **options,
         )
-        assert isinstance(answer, _Answer)
+        assert isinstance(answer, Answer)
         return answer
 
-    async def _read(self, answer: _Answer) -> bytes | Fault:
+    async def _body(self, answer: Answer) -> bytes | Fault:
+        """The body. That of a redirect does not matter: its head says where to go."""
+        try:
+            body = await self._read(answer)
+        except (aiohttp.ClientError, DecodingError):
+            if not answer.leads_on():
+                raise
+            return b""
+        return b"" if isinstance(body, Fault) and answer.leads_on() else body
+
+    async def _read(self, answer: Answer) -> bytes | Fault:
+        if answer.content.at_eof():
+            return b""
         limit = self._request.limits.max_body
         if answer.announces_more_than(limit) and not self._request.truncate:
             return self._too_large(limit)
@@ -221,6 +279,8 @@ class _Exchange:
         pieces: list[bytes] = []
         size = 0
         with self._transport.budget.reading() as hold:
+            if coding.window and not hold.take(coding.window):
+                await self._wait(answer, hold, coding.window)
             while data := await answer.some():
                 for piece in coding.feed(data):
                     size += len(piece)
@@ -237,10 +297,9 @@ class _Exchange:
             return self._fault(FaultKind.CUT, f"the connection was reset after {size:,} bytes of body")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _wait(self, answer: _Answer, hold: Hold, size: int) -> None:
+    async def _wait(self, answer: Answer, hold: Hold, size: int) -> None:
         """Wait for the body budget with the socket at rest and no clock running."""
         began = time.monotonic()
-        deadline = self._clock.when()
         self._clock.reschedule(None)
         answer.pause()
         try:
@@ -249,117 +308,21 @@ class _Exchange:
             answer.resume()
             waited = time.monotonic() - began
             self._waited += waited
-            self._clock.reschedule(None if deadline is None else deadline + waited)
+            self._deadline += waited
+            self._clock.reschedule(self._deadline)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began - self._waited
 
     def _progress(self) -> Progress:
-        resolving = self._host in self._transport.resolver.pending
-        return Progress(self._request.limits, self._host, resolving, self._connected)
+        resolving = self._transport.resolver.names.asking(self._host)
+        return Progress(self._request.limits, self._host, self._phase, self._bound, resolving)
 
     def _too_large(self, limit: int) -> Fault:
-        return self._fault(FaultKind.TOO_LARGE, f"the body is over {limit:,} bytes")
+        return self._fault(FaultKind.TOO_LARGE, f"the body is over {limit:,} bytes (max_body raises the cap)")
 
     def _fault(self, kind: FaultKind, message: str) -> Fault:
         answer = self._answer
         if answer is None:
             return Fault(kind, message, self._elapsed())
-        return Fault(kind, message, self._elapsed(), answer.status, _readable(answer.headers))
-
-
-class _Answer(aiohttp.ClientResponse):
-    """An answer that settles what aiohttp leaves open about the end of its connection.
-
-    `latency`: seconds from the request's going out to the head of the answer.
-    """
-
-    _closing: asyncio.Future[None] | None = None  # done when the connection is
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Read the head. aiohttp calls this as soon as the request is written."""
-        peer = connection.protocol
-        assert peer is not None
-        self._peer = peer
-        reused = _current.get().sending(peer)
-        sent_at = time.monotonic()
-        try:
-            await super().start(connection)
-        except aiohttp.ServerDisconnectedError as exc:
-            if not isinstance(exc.message, str):
-                raise NoAnswer("the connection was closed within the head of the answer", False) from exc
-            raise NoAnswer("the connection was closed before an answer came", reused) from exc
-        except aiohttp.ClientOSError as exc:
-            raise NoAnswer(f"no answer came: {exc.strerror or 'connection lost'}", reused) from exc
-        self.latency = time.monotonic() - sent_at
-        if not self.content.is_eof():
-            self._watch(peer.closed)
-        return self
-
-    def announces_more_than(self, limit: int) -> bool:
-        """The head declares a body beyond the limit, and there is one."""
-        return (self.content_length or 0) > limit and not self.content.is_eof()
-
-    async def some(self) -> bytes:
-        """The next bytes of the body as they came; none at its end. Raises aiohttp.ClientError."""
-        try:
-            return await self.content.readany()
-        except (aiohttp.ClientPayloadError, RuntimeError) as exc:
-            broken = self._peer.exception()
-            if isinstance(broken, HttpProcessingError):  # the reason behind a body that just stopped
-                raise aiohttp.ClientResponseError(self.request_info, ()) from broken
-            if isinstance(exc, RuntimeError):  # aiohttp's word for reading from a lost connection
-                raise aiohttp.ClientPayloadError("the connection was lost") from exc
-            raise
-
-    def was_reset(self) -> bool:
-        """A body that only the end of its connection ends was ended by an error, whole for aiohttp."""
-        framed = self.content_length is not None or "chunked" in self.headers.get("Transfer-Encoding", "")
-        if framed or self.content is EMPTY_PAYLOAD:
-            return False
-        return isinstance(self._peer.exception(), aiohttp.ClientOSError)
-
-    def pause(self) -> None:
-        """Stop receiving; what the server sends waits in the kernel."""
-        if self._peer.is_connected() and not self.content.is_eof():
-            self._peer.pause_reading()
-
-    def resume(self) -> None:
-        """Receive again."""
-        if self._peer.is_connected() and not self.content.is_eof():
-            self._peer.resume_reading()
-
-    def close(self) -> None:
-        if self._closing is not None:
-            self._closing.remove_done_callback(self._lost)
-        super().close()
-
-    def _watch(self, closing: asyncio.Future[None] | None) -> None:
-        """Be told when the connection ends: after a bad chunk aiohttp lets the reader wait for ever."""
-        if closing is None:
-            self._give_up()
-            return
-        self._closing = closing
-        closing.add_done_callback(self._lost)
-
-    def _lost(self, _: asyncio.Future[None]) -> None:
-        self._give_up()
-
-    def _give_up(self) -> None:
-        if not self.content.is_eof() and self.content.exception() is None:
-            self.content.set_exception(aiohttp.ClientPayloadError("the connection was lost"))
-
-
-def _readable(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
-    """Headers whose values can be written anywhere: bytes that are not UTF-8 are read as Latin-1."""
-    if all(map(str.isascii, headers.values())):
-        return headers
-    return CIMultiDictProxy(CIMultiDict((name, _text(value)) for name, value in headers.items()))
-
-
-def _text(value: str) -> str:
-    raw = value.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return Fault(kind, message, self._elapsed(), answer.status, readable(answer.headers))

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+import brotli
 from isal import igzip_lib
 
-STEP = 64 * 1024  # decoded bytes a step at most
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+STEP = 64 * 1024  # decoded bytes a step; brotli's last block of one may go half as far beyond
 MAX_CODINGS = 4
+OFFERED = "gzip, deflate"  # br and zstd are read, too; docs/fetching.md says why they are not asked for
 
 _Broken: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says instance
 _MAGIC = b"\x1f\x8b\x08"  # of a gzip member
+_WINDOW = 23  # log2 of the largest window of a zstd frame, RFC 9659
+
+# What some servers write for a body that is not coded; browsers read on, too.
+_NO_CODING = frozenset({"identity", "none", "utf-8", "utf8", "7bit", "8bit", "binary"})
 
 
 class DecodingError(Exception):
@@ -19,7 +31,9 @@ class DecodingError(Exception):
 
 
 class Decoder(Protocol):
-    """Undoes the content codings of one body."""
+    """Undoes the content codings of one body. `window`: bytes that this may take beside the body."""
+
+    window: int
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of the body's next bytes; exhaust it before the next call. Raises DecodingError."""
@@ -31,7 +45,7 @@ class Decoder(Protocol):
 def decoder(codings: Iterable[str]) -> Decoder:
     """A decoder for the values of a Content-Encoding header. Raises DecodingError for an unknown one."""
     names = [name for value in codings for part in value.split(",") if (name := part.strip().lower())]
-    names = [name for name in names if name != "identity"]
+    names = [name for name in names if name not in _NO_CODING]
     if len(names) > MAX_CODINGS:
         raise DecodingError(f"{len(names)} content codings on one body; the most is {MAX_CODINGS}")
     layers = [_layer(name) for name in reversed(names)]
@@ -41,14 +55,15 @@ def decoder(codings: Iterable[str]) -> Decoder:
 
 
 def _layer(name: str) -> Decoder:
-    if name in ("gzip", "x-gzip"):
-        return _Gzip()
-    if name == "deflate":
-        return _Deflate()
-    raise DecodingError(f"the content coding {name[:40]!r} is unknown")
+    layer = _LAYERS.get(name)
+    if layer is None:
+        raise DecodingError(f"the content coding {name[:40]!r} is unknown")
+    return layer()
 
 
 class _Identity:
+    window = 0
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         yield data
 
@@ -61,6 +76,7 @@ class _Stack:
 
     def __init__(self, layers: list[Decoder]) -> None:
         self._layers = layers
+        self.window = sum(layer.window for layer in layers)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         return self._feed(data, 0)
@@ -114,6 +130,8 @@ class _Inflate:
 class _Gzip:
     """One gzip member after another; what follows them and is none is ignored."""
 
+    window = 0
+
     def __init__(self) -> None:
         self._member = _Inflate("gzip", igzip_lib.DECOMP_GZIP)
         self._between = b""  # too few bytes to tell a further member from padding
@@ -141,6 +159,8 @@ class _Gzip:
 class _Deflate:
     """zlib as the standard says, or the raw stream that some servers send instead."""
 
+    window = 0
+
     def __init__(self) -> None:
         self._first = b""
         self._stream: _Inflate | None = None
@@ -161,3 +181,70 @@ class _Deflate:
             self._stream.finish()
         elif self._first:
             raise DecodingError("the deflate stream ends before its end, after 1 byte")
+
+
+class _Brotli:
+    """One brotli stream, and nothing after it."""
+
+    window = 1 << 24  # RFC 7932
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+        self._received = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._received += len(data)
+        while True:
+            try:
+                piece = self._stream.process(data, output_buffer_limit=STEP)
+            except brotli.error as exc:
+                raise DecodingError("the br stream is broken") from exc
+            data = b""
+            if piece:
+                yield piece
+            if len(piece) < STEP or self._stream.is_finished():
+                return
+
+    def finish(self) -> None:
+        if self._received and not self._stream.is_finished():
+            raise DecodingError(f"the br stream ends before its end, after {self._received:,} bytes")
+
+
+class _Zstd:
+    """One zstd frame after another."""
+
+    window = 1 << _WINDOW
+
+    def __init__(self) -> None:
+        self._frame = self._new()
+        self._received = 0
+
+    @staticmethod
+    def _new() -> zstd.ZstdDecompressor:
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW})
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._received += len(data)
+        while data or not (self._frame.eof or self._frame.needs_input):
+            if self._frame.eof:
+                self._frame = self._new()
+            try:
+                piece = self._frame.decompress(data, STEP)
+            except zstd.ZstdError as exc:
+                raise DecodingError(f"the zstd stream is broken: {exc}") from exc
+            data = self._frame.unused_data if self._frame.eof else b""
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        if self._received and not self._frame.eof:
+            raise DecodingError(f"the zstd stream ends before its end, after {self._received:,} bytes")
+
+
+_LAYERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}

@@ -96,13 +96,13 @@ def _held_to(answer: Answer, request: Request) -> Answer:
     """What the request's limits leave of an answer."""
     limits = request.limits
     if answer.elapsed > limits.timeout:
-        return Fault(FaultKind.TIMEOUT, f"not whole within {limits.timeout:g} s", limits.timeout)
+        return Fault(FaultKind.TIMEOUT, f"not whole within {limits.timeout:g} s (timeout)", limits.timeout)
     if isinstance(answer, Fault):
         return answer
     body = answer.body
     if len(body) > limits.max_body:
         if not request.truncate:
-            message = f"the body is over {limits.max_body:,} bytes"
+            message = f"the body is over {limits.max_body:,} bytes (max_body raises the cap)"
             return Fault(FaultKind.TOO_LARGE, message, answer.elapsed, answer.status, answer.headers)
         body = body[: limits.max_body]
     headers = CIMultiDict(answer.headers)

@@ -37,6 +37,14 @@ AllowNetworkOption = Annotated[
     list[str] | None,
     typer.Option(metavar="CIDR", help="A private or loopback network that may be asked."),
 ]
+DnsServerOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ADDRESS[:PORT]", help="A name server to ask in place of the system's."),
+]
+CaFileOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The certificate authorities to trust (PEM) in place of the system's."),
+]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="By the name of -o by default, else jsonl.")
 ]

@@ -15,6 +15,8 @@ from canter.apps.checking import Check, as_dict, check_page, print_checks
 from canter.apps.commands.options import (
     EXIT_FAILURES,
     AllowNetworkOption,
+    CaFileOption,
+    DnsServerOption,
     FormatOption,
     SitesOption,
     settings_of,
@@ -46,6 +48,8 @@ def check(
         typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
     ] = None,
     allow_network: AllowNetworkOption = None,
+    dns_server: DnsServerOption = None,
+    ca_file: CaFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Try the rules on pages: each field's value, type and source. Exit status 3 where one is missing.

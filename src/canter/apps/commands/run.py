@@ -12,6 +12,8 @@ from canter.apps.commands.options import (
     EXIT_FAILURES,
     EXIT_OUT_OF_TIME,
     AllowNetworkOption,
+    CaFileOption,
+    DnsServerOption,
     SitesOption,
     StoreOption,
     settings_of,
@@ -44,7 +46,8 @@ def run(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOURCE...", help=".txt, .csv, .jsonl or .parquet files of URLs; - is standard input."
+            metavar="SOURCE...",
+            help=".txt, .csv, .jsonl, .parquet or sitemaps of URLs; URLs of sitemaps; - is standard input.",
         ),
     ] = None,
     sites: SitesOption = None,
@@ -80,7 +83,18 @@ def run(
         typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
     ] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for a whole page.  [default: 30]")] = None,
-    connect_timeout: Annotated[str | None, typer.Option(help="Seconds to connect.  [default: 10]")] = None,
+    connect_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds for name, connection and TLS handshake together.  [default: 10]"),
+    ] = None,
+    tls_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds for the TLS handshake.  [default: what is left of --connect-timeout]"),
+    ] = None,
+    first_byte_timeout: Annotated[
+        str | None,
+        typer.Option(help="Seconds from the request to the answer's first byte.  [default: --read-timeout]"),
+    ] = None,
     read_timeout: Annotated[str | None, typer.Option(help="Seconds between bytes.  [default: 10]")] = None,
     max_body: Annotated[str | None, typer.Option(help="The largest page, decoded.  [default: 16MiB]")] = None,
     body_budget: Annotated[
@@ -102,6 +116,8 @@ def run(
         typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
     ] = None,
     allow_network: AllowNetworkOption = None,
+    dns_server: DnsServerOption = None,
+    ca_file: CaFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
 ) -> None:
     """Refresh every URL of the sources.

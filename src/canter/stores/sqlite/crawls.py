@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from canter.errors import ConfigError
+from canter.model import utc_iso
+from canter.rules.robots import from_json, sitemaps
 from canter.stores.sqlite.schema import connect, reading, transaction
 
 RESUMABLE = ("running", "stopped")
@@ -221,6 +223,19 @@ class SqliteCrawls:
         with reading(self.path):
             rows = self.db.execute("SELECT key, at, memory FROM pace ORDER BY key").fetchall()
         return {key: {"at": at, **(_loads(memory) or {})} for key, at, memory in rows}
+
+    def robots(self, host: str) -> dict[str, dict[str, Any]]:
+        """The last robots.txt of a host, by scheme: `status`, `fetched_at` (UTC, ISO 8601), `sitemaps`."""
+        with reading(self.path):
+            row = self.db.execute("SELECT robots FROM host WHERE name=?", (host,)).fetchone()
+        return {
+            scheme: {
+                "status": answer.status,
+                "fetched_at": utc_iso(answer.fetched_at),
+                "sitemaps": sitemaps(answer.text),
+            }
+            for scheme, answer in from_json(row[0] if row else None).items()
+        }
 
     def forget(self, key: str) -> bool:
         """Forget what was learned of a pace key; False where nothing was known."""

@@ -1,0 +1,1 @@
+"""A long crawl of many hosts that misbehave: `make soak`."""
