@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -196,3 +197,16 @@ def test_where_a_page_is_from(html: str, host: str, locale: str | None, currency
 def test_gtin(text: str, good: bool) -> None:
     """8, 12, 13 or 14 digits with their check digit."""
     assert is_gtin(text) is good
+
+
+def test_long_class_names_are_not_remembered() -> None:
+    """A hostile page's classes of 100 KB leave nothing behind: 300 pages of them would be 60 MB."""
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            name = f"{number} " + "x" * 100_000
+            read(f'<h1>Brass lamp</h1><p class="{name}">$19.99</p><p class="{name}">In stock</p>{BUY}')
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10_000_000

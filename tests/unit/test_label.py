@@ -123,3 +123,9 @@ def test_a_hostile_page_takes_bounded_time(html: str) -> None:
     began = time.process_time()
     beside(html, "Weight")
     assert time.process_time() - began < 3
+
+
+def test_scripts_do_not_use_up_the_places_of_a_label() -> None:
+    """Only texts that a reader can see are looked at, however many scripts before them hold the word."""
+    scripts = '<script>x = {"fee": "Annual fee"}</script>' * 300
+    assert beside(f"{scripts}<table><tr><th>Annual fee<td>$95</table>", "Annual fee") == ["$95"]
