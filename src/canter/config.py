@@ -168,7 +168,8 @@ def resolve(
         name = str(first["loc"][0])
         origin = found[name][1] if name in found else name
         problem = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{origin}: {problem[0].lower()}{problem[1:]}, got {found[name][0]!r}") from error
+        got = "" if ", got " in problem else f", got {found[name][0]!r}"
+        raise ConfigError(f"{origin}: {problem[0].lower()}{problem[1:]}{got}") from error
 
 
 def _given(
