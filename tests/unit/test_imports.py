@@ -60,8 +60,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"rules", "policy", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
     | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
+    "simulation": {"pace"},  # hosts that are none, to measure paces on
     # programs: nobody imports them
-    "apps": SITES | {"extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},
+    "apps": SITES
+    | {"pace", "simulation", "extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},
     "__main__": {"apps"},
 }
 
@@ -78,6 +80,7 @@ PURE = (
     "protocols",
     "rules",
     "pace",
+    "simulation",
     "extraction",
     "policy",
     "records",

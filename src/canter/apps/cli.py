@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from canter import __version__
+from canter.apps.commands.bench import bench
 from canter.apps.commands.options import EXIT_COULD_NOT_RUN
 from canter.apps.commands.pages import check, extract
 from canter.apps.commands.run import run
@@ -80,7 +81,7 @@ def demo(
     raise typer.Exit(run_demo(pages, **context.obj))
 
 
-for command in (run, export, check, extract, crawls, prune, hosts, demo):
+for command in (run, export, check, extract, crawls, prune, hosts, demo, bench):
     app.command()(command)
 
 

@@ -59,6 +59,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise ConfigError(f"ca_file: {tls.ca_file}: expected certificates in PEM: {said(error)}") from error
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # from 3.13 on Python refuses what browsers accept
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some builds of Python begin lower
     context.set_alpn_protocols(["http/1.1"])
     if tls.client_cert:
         _show(context, tls.client_cert, tls.client_key)

@@ -1,0 +1,54 @@
+"""What RateLimit headers say, for as long as it proves true."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+TRUST = 2  # answers in a row whose counts went down with our requests
+SHARE = 0.985
+LEAST_RESET = 5.0  # s; no sprint at the end of a window
+
+
+def rate_limit(headers: Mapping[str, str]) -> tuple[float, float] | None:
+    """(requests that remain, seconds until they are renewed); None where they do not say."""
+    found = {name.lower(): value for name, value in headers.items()}
+    try:
+        remaining = float(found["ratelimit-remaining"])
+        reset = float(found["ratelimit-reset"])
+    except (KeyError, ValueError):
+        return None
+    return (remaining, reset) if 0 <= remaining < math.inf and 0 <= reset < math.inf else None
+
+
+class Promise:
+    """The last that a host said of its limit, and whether it is believed."""
+
+    __slots__ = ("_said", "_trust")
+
+    def __init__(self) -> None:
+        self._said: tuple[float, float] | None = None
+        self._trust = 0
+
+    def heard(self, headers: Mapping[str, str]) -> tuple[float, float] | None:
+        """(remaining, reset) when it can be relied on; a count that does not go down is a lie."""
+        if self._trust < 0:
+            return None
+        said = rate_limit(headers)
+        last, self._said = self._said, said
+        if said is None:
+            return None
+        if last is not None and self._trust < TRUST:
+            self._trust += 1 if said[0] < last[0] else -1
+        return said if self._trust >= TRUST else None
+
+    def broken(self, in_flight: int) -> None:
+        """A request was refused: no longer believed, if more was promised."""
+        if self._said and self._said[0] > in_flight + 2:
+            self._trust = -1
+
+
+def promised_rate(remaining: float, reset: float, in_flight: int) -> float:
+    """Requests/s that use up what remains when it is renewed; 0: nothing remains."""
+    left = remaining - in_flight
+    return SHARE * left / max(reset, LEAST_RESET) if left >= 1 else 0.0

@@ -1,0 +1,123 @@
+"""How many requests a host admitted and when, and what rate its refusals then speak for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+BINS, WIDTH = 96, 0.25  # s; twice as wide whenever they are full
+TYPICAL_BURST = 1.0  # seconds of its rate that a limit lets through at once, when nothing is known
+
+
+class Ledger:
+    """Counts of admitted requests in bins of time."""
+
+    __slots__ = ("_bins", "_width", "start")
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self._width = WIDTH
+        self._bins: list[int] = []
+
+    def add(self, at: float) -> None:
+        """A request that was sent at `at` was admitted."""
+        bins = self._bins
+        index = int((at - self.start) / self._width)
+        while index >= len(bins):
+            if index >= BINS:
+                bins[:] = [sum(bins[i : i + 2]) for i in range(0, len(bins), 2)]
+                self._width *= 2
+                index //= 2
+            else:
+                bins.append(0)
+        bins[max(index, 0)] += 1
+
+    def total(self) -> int:
+        """Requests since the start."""
+        return sum(self._bins)
+
+    def count(self, since: float, until: float) -> float:
+        """Requests sent between two times; bins that are cut count in part."""
+        width, total = self._width, 0.0
+        for index, number in enumerate(self._bins):
+            if number:
+                begin = self.start + index * width
+                end = min(begin + width, max(until, begin + 1e-9))
+                total += number * min(1.0, max(0.0, (end - max(begin, since)) / (end - begin)))
+        return total
+
+    def backlog(self, rate: float, until: float, backlog: float = 0.0) -> float:
+        """What a bucket drained at `rate` holds at `until`, having begun with `backlog` (Lindley, 1952)."""
+        at, step = self.start, self._width
+        for number in self._bins:
+            backlog = max(0.0, backlog + number - rate * max(0.0, min(step, until - at)))
+            at += step
+        return max(0.0, backlog - rate * max(0.0, until - at))
+
+
+class Refusals:
+    """Infers a host's rate from its refusals: a bucket is as full at each of them.
+
+    One refusal leaves rate and burst open, and a typical burst is assumed. From the second on the rate is
+    what makes the backlog at both the same: at a steady rate, requests admitted over seconds between.
+    """
+
+    __slots__ = ("_before", "_burst", "ledger")
+
+    def __init__(self, start: float) -> None:
+        self.ledger = Ledger(start)
+        self._before: tuple[Ledger, float] | None = None
+        self._burst: float | None = None
+
+    def refused(self, at: float, rate: float) -> tuple[float, int]:
+        """The rate that a refusal at `at` speaks for, at most `rate` (in use), and on how many requests."""
+        ledger, before = self.ledger, self._before
+        number = ledger.total()
+        least = rate / 20.0
+        if self._burst is None and before is None:
+            found = _root(lambda r: ledger.backlog(r, at) - max(1.0, TYPICAL_BURST * r), least, rate)
+            self._before = (ledger, at)
+        else:
+            burst = self._burst_at if self._burst is None else self._known
+            simple = number / max(at - ledger.start, 1e-3)
+            found = _root(lambda r: ledger.backlog(r, at, burst(r)) - burst(r), max(least, simple), rate)
+            if found > 1.02 * simple:  # it was full in between: a ramp like the first tells nothing new
+                cautious = _root(lambda r: ledger.backlog(r, at) - max(1.0, TYPICAL_BURST * r), least, rate)
+                found = min(found, max(cautious, simple))
+            self._burst = burst(found)
+            self._before = None
+        self.ledger = Ledger(at)
+        return found, number
+
+    def forget(self) -> None:
+        """The refusals so far were none of a limit."""
+        self._before = self._burst = None
+
+    def _burst_at(self, rate: float) -> float:
+        assert self._before is not None
+        ledger, at = self._before
+        return ledger.backlog(rate, at)
+
+    def _known(self, rate: float) -> float:  # noqa: ARG002
+        assert self._burst is not None
+        return self._burst
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set by so much."""
+        self.ledger.start += seconds
+        if self._before:
+            ledger, at = self._before
+            ledger.start += seconds
+            self._before = (ledger, at + seconds)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function passes 0 between two rates."""
+    if low >= high or function(low) <= 0:
+        return min(low, high)
+    for _ in range(16):
+        middle = (low * high) ** 0.5
+        if function(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return low
