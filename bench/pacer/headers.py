@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+
+from canter.pace.signals import rate_limit
 
 TRUST = 2  # answers in a row whose counts went down with our requests
 SHARE = 0.985
 LEAST_RESET = 5.0  # s; no sprint at the end of a window
-
-
-def rate_limit(headers: Mapping[str, str]) -> tuple[float, float] | None:
-    """(requests that remain, seconds until they are renewed); None where they do not say."""
-    found = {name.lower(): value for name, value in headers.items()}
-    try:
-        remaining = float(found["ratelimit-remaining"])
-        reset = float(found["ratelimit-reset"])
-    except (KeyError, ValueError):
-        return None
-    return (remaining, reset) if 0 <= remaining < math.inf and 0 <= reset < math.inf else None
 
 
 class Promise:
@@ -30,11 +20,14 @@ class Promise:
         self._said: tuple[float, float] | None = None
         self._trust = 0
 
-    def heard(self, headers: Mapping[str, str]) -> tuple[float, float] | None:
+    def heard(self, headers: Mapping[str, str], now_utc: float) -> tuple[float, float] | None:
         """(remaining, reset) when it can be relied on; a count that does not go down is a lie."""
         if self._trust < 0:
             return None
-        said = rate_limit(headers)
+        told = rate_limit(headers, now_utc)
+        said = None
+        if told is not None and told.remaining is not None and told.reset is not None:
+            said = float(told.remaining), told.reset
         last, self._said = self._said, said
         if said is None:
             return None

@@ -22,7 +22,6 @@ from random import random as _random
 from typing import Any
 
 from bench.pacer.connections import Connections, Told
-from bench.pacer.gate import Gate, asked_wait, is_refusal, reason_of
 from bench.pacer.headers import Promise, promised_rate
 from bench.pacer.latency import Latency
 from bench.pacer.ledger import Refusals
@@ -31,6 +30,7 @@ from bench.pacer.noise import Noise
 from bench.pacer.violations import Violations
 from bench.pacer.windows import LONG_WAIT, Windows
 from canter.pace import Sample
+from canter.pace.gate import Gate, asked_wait, is_refusal, reason_of
 
 START_RATE = 1.5  # requests/s
 UNKNOWN, REFUSED, FOUND = range(3)
@@ -46,16 +46,18 @@ QUEUE_HOLD, QUEUE_MEMORY, LONGEST_DRAIN = 30.0, 600.0, 10.0  # s
 FORBIDDEN_LADDER = (60.0, 600.0)  # s
 TROUBLE, LAST_TROUBLE_PAUSE = 3, 60.0
 JUST_NOW = 10.0  # s
+LONGEST_PAUSE = 86_400.0  # s; who asks for more is asked again after a day
 
 
 class HostPace(Gate):
     """Finds a host's limit and stays under it; the module's docstring draws how."""
 
     _start_rate = START_RATE
+    _memory_version = 2
 
     __slots__ = (
         "_changed_at", "_connections", "_failed", "_flights", "_forbidden", "_history", "_hold",
-        "_hold_until", "_latency", "_noise", "_own_403", "_promise", "_proven", "_queued_until",
+        "_hold_until", "_latency", "_most", "_noise", "_own_403", "_promise", "_proven", "_queued_until",
         "_reacted_at", "_refusals", "_rung", "_sent", "_stage", "_target", "_top", "_trouble", "_used",
         "_violations", "_warm", "_well", "_windows",
     )  # fmt: skip
@@ -68,6 +70,7 @@ class HostPace(Gate):
         clock_offset: float = 0.0,
         random: Callable[[], float] = _random,
     ) -> None:
+        self._most = max_in_flight
         self._connections = Connections(max_in_flight)
         self._latency = Latency()
         self._noise = Noise()
@@ -165,7 +168,7 @@ class HostPace(Gate):
         if not self._used:
             if self._connections.cap < self._connections.most and self._may_risk(now):
                 self._connections.raised(now)
-                self._cap = self._connections.cap
+                self._max_in_flight = self._connections.cap
             return
         rate = self.rate
         if rate >= self._ceiling or rate * self._floor >= 1.0:
@@ -197,7 +200,7 @@ class HostPace(Gate):
 
     def _follow(self, now: float, headers: Mapping[str, str]) -> bool:
         """Whether RateLimit headers set the rate."""
-        said = self._promise.heard(headers)
+        said = self._promise.heard(headers, now + self._offset)
         if said is None:
             return False
         rate = promised_rate(*said, self.in_flight)
@@ -280,7 +283,7 @@ class HostPace(Gate):
     def _on_refused_again(self, now: float) -> None:
         """A canary was refused: a window, or a limit so low that the pause was too short."""
         self._connections.canary_refused()
-        self._cap = self._connections.cap
+        self._max_in_flight = self._connections.cap
         if self._rung == 2:
             self._set_rate(min(self.rate, self._windows.guess()))
             self._stage = REFUSED
@@ -299,7 +302,7 @@ class HostPace(Gate):
         self._windows.refused(ledger, at)
         if not asked_wait(sample):
             told = self._connections.refused(now, others)
-            self._cap = self._connections.cap
+            self._max_in_flight = self._connections.cap
             if told is Told.CAP:
                 self._set_rate(0.9 * rate)
                 return
@@ -386,7 +389,7 @@ class HostPace(Gate):
             "stage": self._stage,
             "hold": self._hold,
             "borne": self._violations.borne,
-            "cap": self._cap if self._cap < self._max_in_flight else None,
+            "cap": self._max_in_flight if self._max_in_flight < self._most else None,
             "noise": self._noise.share,
             "window": self._windows.size,
             "slow": self._windows.found,
@@ -411,13 +414,18 @@ class HostPace(Gate):
         self._canary = self._well = True
         self._failed = learned.failed
         self._stage, self._hold, self._warm = learned.stage, learned.hold, learned.stage > UNKNOWN
-        self._connections.recall(learned.cap or self._max_in_flight)
-        self._cap = self._connections.cap
+        self._connections.recall(learned.cap or self._most)
+        self._max_in_flight = self._connections.cap
         self._noise.share = learned.noise
         self._windows.size, self._windows.found = learned.window, learned.slow
         self._violations.borne = learned.borne
         self._target = 0.98 * top if top > 1.25 * rate else None
         self._set_rate(rate)
+
+    def _pause(self, now: float, seconds: float, reason: str) -> None:
+        if seconds > LONGEST_PAUSE:
+            seconds, reason = LONGEST_PAUSE, f"{reason}, capped at a day"
+        super()._pause(now, seconds, reason)
 
     def _shift(self, seconds: float) -> None:
         super()._shift(seconds)

@@ -7,11 +7,10 @@ from dataclasses import replace
 from canter.extraction import Page
 from canter.extraction.refresh import refresh_of
 from canter.hosts import Job, PageJob, RobotsJob
-from canter.model import Fault, FaultKind, Outcome, Request, Response, Verdict
+from canter.model import ErrorType, Fault, FaultKind, Outcome, Request, Response, Verdict
 from canter.pace import Sample
 from canter.policy import Policy
-from canter.rules.challenge import challenge
-from canter.rules.classify import asked_wait, classify
+from canter.rules.classify import asked_wait, broken
 from canter.rules.redirects import Redirect, follow, same_origin, step
 from canter.rules.robots import MAX_ROBOTS
 from canter.urls import BadUrl, parse_url
@@ -74,17 +73,17 @@ def validators(job: PageJob, policy: Policy) -> dict[str, str]:
     return asked
 
 
-def meaning_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: float) -> Redirect | Verdict:
-    """Where a page's answer leads, or what it means; it came at `utc` (UTC seconds)."""
+def meaning_of(
+    answer: Response | Fault, verdict: Verdict, job: PageJob, policy: Policy
+) -> Redirect | Verdict:
+    """Where a page's answer leads, or what it means; `verdict`: what it means as any answer."""
     site, task = job.site, job.task
     revisit = site is not None and site.cookies
-    if isinstance(answer, Response):
-        led = follow(task.url, answer, task.hops, revisit=revisit)
-        if led is not None:
-            return led
-    verdict = classify(answer, now_utc=utc)
+    led = follow(task.url, answer, task.hops, revisit=revisit)
+    if led is not None:
+        return led
     if verdict.outcome is Outcome.NOT_MODIFIED and not validators(job, policy):
-        return classify(Fault(FaultKind.GARBLED, "the server answered 304 to a plain request"), now_utc=utc)
+        return broken(FaultKind.GARBLED, "the server answered 304 to a plain request")
     if verdict.outcome is None and site is not None and site.follow_meta_refresh:
         assert isinstance(answer, Response)
         target = refresh_of(Page(job.url, answer.status, answer.headers, answer.body))
@@ -93,15 +92,16 @@ def meaning_of(answer: Response | Fault, job: PageJob, policy: Policy, utc: floa
     return verdict
 
 
-def sample_of(answer: Response | Fault, sent_at: float, utc: float) -> Sample | None:
+def sample_of(answer: Response | Fault, verdict: Verdict, sent_at: float, utc: float) -> Sample | None:
     """What an answer that came at `utc` tells of its host; None where the host never saw the request.
 
-    A challenge page is a 403 for the pace, whatever status it came with.
+    A challenge page is a 403 for the pace, whatever status it came with; `verdict` knows it for one.
     """
     wait = asked_wait(answer.headers, utc)
     if isinstance(answer, Fault):
         if answer.kind in _NOT_ASKED:
             return None
         return Sample(sent_at, answer.status, answer.elapsed, wait, answer.headers)
-    status = _FORBIDDEN if answer.status < 400 and challenge(answer) else answer.status
+    challenged = answer.status < 400 and verdict.error_type is ErrorType.BLOCKED
+    status = _FORBIDDEN if challenged else answer.status
     return Sample(sent_at, status, answer.latency, wait, answer.headers)

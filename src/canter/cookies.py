@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from canter.model import Response
+from canter.headers import header_values
+from canter.model import Fault, Response
 from canter.sites import Site
 from canter.urls import PageUrl, host_name, is_public_suffix, parse_url
 
@@ -50,11 +51,11 @@ class SiteCookies:
         jar = self._jars.get(site.name) if site and site.cookies else None
         return jar.header(url, utc) if jar else ""
 
-    def take(self, site: Site | None, url: str, answer: Response, utc: float) -> None:
+    def take(self, site: Site | None, url: str, answer: Response | Fault, utc: float) -> None:
         """Keep what an answer from `url` sets."""
         if site is None or not site.cookies:
             return
-        lines = _set_cookies(answer.headers)
+        lines = header_values(answer.headers, "Set-Cookie")
         if lines:
             self._jars.setdefault(site.name, CookieJar()).take(url, lines, utc)
 
@@ -154,14 +155,6 @@ def _make_room(cookies: dict[tuple[str, str], _Cookie], utc: float) -> None:
 
 def _size(cookie: _Cookie) -> int:
     return len(cookie.name) + len(cookie.value) + len(cookie.path)
-
-
-def _set_cookies(headers: Mapping[str, str]) -> list[str]:
-    getall = getattr(headers, "getall", None)
-    if getall is not None:
-        return list(getall("Set-Cookie", ()))
-    line = headers.get("Set-Cookie")
-    return [] if line is None else [line]
 
 
 def _parse(line: str) -> tuple[str, str, dict[str, str]] | None:

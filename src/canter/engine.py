@@ -24,6 +24,7 @@ from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verd
 from canter.permission import Permission
 from canter.policy import Policy
 from canter.protocols import Batch, Keeper, Observer, Transport, Visit, Work
+from canter.rules.classify import classify
 from canter.rules.redirects import Redirect
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
 from canter.sites import AUTO, Site
@@ -251,14 +252,15 @@ class Engine:
             if not self.in_flight:
                 self._quiet.set()
         now = self._loop.time()
-        sample = sample_of(answer, sent_at, now + self._offset)
+        verdict = classify(answer, now_utc=now + self._offset)
+        sample = sample_of(answer, verdict, sent_at, now + self._offset)
         host.pace.on_response(now, sample) if sample else host.pace.on_drop(now)
         self._observe(host, answer)
         if isinstance(job, RobotsJob):
-            await self._permission.answered(host, job, answer, now)
+            await self._permission.answered(host, job, answer, verdict, now)
             now = self._loop.time()
         else:
-            self._page_answered(host, job, answer, number, now)
+            self._page_answered(host, job, answer, verdict, number, now)
         self._frontier.ended(host, now)
 
     def _request(self, host: Host, job: Job, now: float) -> Request:
@@ -285,18 +287,24 @@ class Engine:
     # ---- pages
 
     def _page_answered(
-        self, host: Host, job: PageJob, answer: Response | Fault, number: int, now: float
+        self,
+        host: Host,
+        job: PageJob,
+        answer: Response | Fault,
+        verdict: Verdict,
+        number: int,
+        now: float,
     ) -> None:
         task = job.task
         if not task.attempt and not task.waits and not task.hops:
             host.paced.budget.on_first_attempt()
-        if isinstance(answer, Response):
-            self._cookies.take(job.site, job.url, answer, now + self._offset)
-        verdict = meaning_of(answer, job, self._policy, now + self._offset)
-        if isinstance(verdict, Redirect):
+        self._cookies.take(job.site, job.url, answer, now + self._offset)
+        meaning = meaning_of(answer, verdict, job, self._policy)
+        if isinstance(meaning, Redirect):
             self._frontier.succeeded(host)
-            self._redirect(host, job, verdict, now)
+            self._redirect(host, job, meaning, now)
             return
+        verdict = meaning
         if verdict.healthy:
             self._frontier.succeeded(host)
         else:

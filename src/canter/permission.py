@@ -10,7 +10,6 @@ from canter.hosts import Host, RobotsJob
 from canter.model import Fault, Response, Verdict
 from canter.policy import Policy
 from canter.protocols import HostNote, Observer
-from canter.rules.classify import classify
 from canter.rules.redirects import Redirect, follow
 from canter.rules.robots import RobotsAnswer
 
@@ -27,9 +26,14 @@ class Permission:
         self._observer = observer
         self._offset = offset
 
-    async def answered(self, host: Host, job: RobotsJob, answer: Response | Fault, now: float) -> None:
-        """`host` answered at `now`; after a redirect it need not be the job's owner."""
-        if isinstance(answer, Response) and len(job.hops) <= _MAX_HOPS:
+    async def answered(
+        self, host: Host, job: RobotsJob, answer: Response | Fault, verdict: Verdict, now: float
+    ) -> None:
+        """`host` answered at `now`; after a redirect it need not be the job's owner.
+
+        `verdict`: what the answer means as any page's.
+        """
+        if len(job.hops) <= _MAX_HOPS:
             led = follow(job.hops[0], answer, job.hops[1:])
             if isinstance(led, Redirect):
                 job.hops.append(led.url.href)
@@ -41,7 +45,6 @@ class Permission:
         rules = fresh.rules()
         if rules and len(fresh.text) > _HEAVY:
             await asyncio.to_thread(rules.prepare, self._policy.agent)
-        verdict = classify(answer, now_utc=utc)
         kind = answer.kind if isinstance(answer, Fault) else None
         known = owner.robots.answered(job.scheme, fresh, rules, kind, verdict)
         age = owner.robots.age(job.scheme, utc)

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,6 @@ def canter(tmp_path: Path) -> Command:
     command.write("own.py", PARSE)
     command.write("page.html", PAGE)
     return command
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
 
 
 def findings(canter: Command, *arguments: str, status: int = 0) -> list[dict[str, Any]]:

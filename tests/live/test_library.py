@@ -16,12 +16,6 @@ from tests.live.shop import Shop
 OWN = {"allow_network": ["127.0.0.0/8"], "pace": "off"}
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
-
-
 def site(shop: Shop, **more: Any) -> canter.Site:
     fields = {"title": canter.Field(css="h1"), "price": canter.Field(css=".price", type="money")}
     return canter.Site("shop", hosts=[shop.host], fields=fields, **more)

@@ -9,7 +9,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,6 @@ from tests.live.shop import Shop
 
 pytestmark = pytest.mark.live
 KEEP = ("--keep-pages", "pages")
-
-
-@pytest.fixture
-def canter(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
 
 
 def extracted(canter: Command, *arguments: str) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -19,17 +17,6 @@ from tests.live.command import LOCAL, Command
 from tests.live.shop import Shop
 
 WITHOUT = "import sys; sys.modules['pyarrow'] = None; from canter.apps.cli import main; main()"
-
-
-@pytest.fixture
-def canter(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
 
 
 def test_parquet_in_and_out(canter: Command, shop: Shop) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,6 @@ async def pair() -> AsyncIterator[tuple[RawServer, RawServer]]:
     one, two = RawServer(), RawServer()
     async with await one.serve(), await two.serve():
         yield one, two
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as running:
-        yield running
 
 
 def site(one: RawServer, **more: Any) -> canter.Site:

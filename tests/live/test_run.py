@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,17 +18,6 @@ from aiohttp import web
 
 from tests.live.command import LOCAL, Command
 from tests.live.shop import Shop
-
-
-@pytest.fixture
-def canter(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
 
 
 def prepare(canter: Command, shop: Shop, pages: int) -> list[str]:

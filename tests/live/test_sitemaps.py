@@ -6,28 +6,14 @@ import gzip
 import json
 import signal
 import time
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
-import pytest
 from aiohttp import web
 
 from tests.live.command import LOCAL, Command
 from tests.live.shop import Shop
 
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
-
-
-@pytest.fixture
-def canter(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
 
 
 def urlset(*locs: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import brotli
 
-from canter.model import ErrorType
+from canter.model import ErrorType, FaultKind
 from tests.scenarios.parts import (
     BR,
     CHUNKED,
@@ -153,24 +153,23 @@ OTHERS: Mapping[str, Scenario] = {
         None,
         answer(b"", GZIP, "Location: /scenario/plain", status="301 Moved Permanently"),
     ),
-    "redirect_cut": told(
+    "redirect_cut": Scenario(
         "302 that is cut within its body.",
-        302,
-        None,
-        head("Content-Length: 6000", "Location: /scenario/plain", status="302 Found") + b"moved",
+        [head("Content-Length: 6000", "Location: /scenario/plain", status="302 Found") + b"moved"],
+        FaultKind.CUT,
+        status=302,
     ),
-    "redirect_that_is_not_gzip": told(
+    "redirect_that_is_not_gzip": Scenario(
         "302 whose body is not what its head says.",
-        302,
-        None,
-        answer(b"moved", GZIP, "Location: /scenario/plain", status="302 Found"),
+        [answer(b"moved", GZIP, "Location: /scenario/plain", status="302 Found")],
+        FaultKind.ENCODING,
+        status=302,
     ),
-    "redirect_too_large": told(
+    "redirect_too_large": Scenario(
         "302 with a body of 10 GB.",
-        302,
-        None,
-        head("Content-Length: 10000000000", "Location: /scenario/plain", status="302 Found"),
-        Step.HANG,
+        [head("Content-Length: 10000000000", "Location: /scenario/plain", status="302 Found"), Step.HANG],
+        FaultKind.TOO_LARGE,
+        status=302,
     ),
     "utf8_header": told(
         "A Location that is not ASCII.", 302, None, answer(b"", "Location: /caf\u00e9", status="302 Found")

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import turbohtml
-from turbohtml import Element, NodeIterator, Text
-from turbohtml.traverse import NodeFilter
+from turbohtml import Element, NodeFilter, NodeIterator, Text
 
 __all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath", "elements_around"]
 

@@ -12,7 +12,6 @@ MIN_RATE = 0.05  # requests/s
 JITTER = 0.01  # share of the spacing
 MAX_PAUSE = 365 * 86_400.0  # s
 BACKWARD = 1.0  # s; a clock this far behind its last reading has been set back
-MEMORY_VERSION = 1
 
 _REFUSALS = frozenset({420, 429, 503, 504})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -39,6 +38,7 @@ class Gate:
     """
 
     _start_rate: ClassVar[float] = math.inf  # until something is learned
+    _memory_version: ClassVar[int] = 1
 
     __slots__ = (
         "_canary",
@@ -125,7 +125,7 @@ class Gate:
         """What a later run may start from, JSON-able; times are UTC seconds."""
         paused = self.paused_until > now
         return {
-            "version": MEMORY_VERSION,
+            "version": self._memory_version,
             "at": now + self._offset,
             "rate": None,
             "paused_until": self.paused_until + self._offset if paused else None,
@@ -163,8 +163,10 @@ class Gate:
     def _recall(self, memory: Mapping[str, Any]) -> None:
         """Start from an earlier run's memory, or afresh with a warning where it cannot be read."""
         version, rate = memory.get("version"), memory.get("rate", 0)
-        if version != MEMORY_VERSION:
-            self.warning = f"the pace memory is of version {version!r}, not {MEMORY_VERSION}: starting afresh"
+        if version != self._memory_version:
+            self.warning = (
+                f"the pace memory is of version {version!r}, not {self._memory_version}: starting afresh"
+            )
         elif rate is not None and positive(rate) is None:
             self.warning = "the pace memory cannot be read: starting afresh"
         else:

@@ -65,7 +65,7 @@ def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     """
     if isinstance(answer, Fault):
         if answer.status is None or answer.status < 400:
-            return _fault(answer)
+            return broken(answer.kind, answer.message)
         mark = marked_by_header(answer.headers)
         return _challenged(answer.status, mark) if mark else _refusal(answer.status, answer.headers, now_utc)
     status = answer.status
@@ -127,11 +127,12 @@ def _refusal(status: int, headers: Mapping[str, str], now_utc: float) -> Verdict
     return _transient(_said(status))
 
 
-def _fault(fault: Fault) -> Verdict:
-    error_type = _FAULTS[fault.kind]
+def broken(kind: FaultKind, message: str) -> Verdict:
+    """What a request means that ended without a whole answer."""
+    error_type = _FAULTS[kind]
     retry = Retry.BACK_OFF if error_type is ErrorType.TRANSIENT else Retry.NO
-    answered = fault.kind is FaultKind.TOO_LARGE
-    return Verdict(Outcome.FAILED, error_type, fault.message, retry=retry, healthy=answered)
+    answered = kind is FaultKind.TOO_LARGE
+    return Verdict(Outcome.FAILED, error_type, message, retry=retry, healthy=answered)
 
 
 def _long(wait: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from canter.model import ErrorType, Outcome, Response, Verdict
+from canter.headers import header_values
+from canter.model import ErrorType, Fault, Outcome, Response, Verdict
 from canter.urls import BadUrl, PageUrl, host_name, parse_url
 
 MAX_HOPS = 10
@@ -22,19 +23,21 @@ class Redirect(NamedTuple):
 
 
 def follow(
-    url: str, response: Response, hops: Sequence[str], *, revisit: bool = False
+    url: str, answer: Response | Fault, hops: Sequence[str], *, revisit: bool = False
 ) -> Redirect | Verdict | None:
     """The next hop of a page; a verdict (`malformed`) where the chain ends badly; None: not a redirect.
 
-    `url` is the page's own normalised URL, `hops` the URLs it was redirected to so far; `response`
-    answers the last of them. `revisit`: a URL may be asked for a second time, for a cookie can have
-    changed what it answers. A user name or password in a Location is left out.
+    `url` is the page's own normalised URL, `hops` the URLs it was redirected to so far; `answer` is to the
+    last of them, and its head is enough: a body that is cut or badly coded does not matter. `revisit`: a
+    URL may be asked for a second time, for a cookie can have changed what it answers. A user name or
+    password in a Location is left out.
     """
-    if response.status not in _REDIRECTS:
+    if answer.status not in _REDIRECTS:
         return None
-    locations = dict.fromkeys(value for value in map(str.strip, _locations(response.headers)) if value)
+    values = (value.strip() for value in header_values(answer.headers, "Location"))
+    locations = list(dict.fromkeys(value for value in values if value))
     if not locations:
-        return _malformed(f"the server answered {response.status}, a redirect, without a Location")
+        return _malformed(f"the server answered {answer.status}, a redirect, without a Location")
     base = hops[-1] if hops else url
     targets = {
         parse_url(_RAW_BYTE.sub(_percent, location), base, drop_credentials=True): location
@@ -69,17 +72,8 @@ def same_origin(page: str, target: str) -> bool:
     return scheme == other_scheme or (scheme == "http:" and host == host_name(host))
 
 
-def _locations(headers: Mapping[str, str]) -> Sequence[str]:
-    """Every Location of an answer; a multidict may hold several."""
-    getall = getattr(headers, "getall", None)
-    if getall is None:
-        return [headers.get("Location", "")]
-    found: Sequence[str] = getall("Location", ())
-    return found
-
-
-def _shown(locations: Mapping[str, None]) -> str:
-    return ", ".join(repr(location[:100]) for location in list(locations)[:3])
+def _shown(locations: Sequence[str]) -> str:
+    return ", ".join(repr(location[:100]) for location in locations[:3])
 
 
 def _percent(raw: re.Match[str]) -> str:

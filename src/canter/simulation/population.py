@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from canter.simulation.host import Bans, Host, Strangers
 from canter.simulation.limits import ConnectionCap, FixedWindow, Limit, Queue, SlidingWindow, TokenBucket
@@ -63,8 +64,8 @@ def _latency(draw: Random) -> float:
     return _log(draw, 0.03, 0.6)
 
 
-def _host(limit: Limit, draw: Random, chance: Random, **options: object) -> Host:
-    return Host("", limit, _latency(draw), chance, **options)  # type: ignore[arg-type]
+def _host(limit: Limit, draw: Random, chance: Random, **options: Any) -> Host:
+    return Host("", limit, _latency(draw), chance, **options)
 
 
 def _bucket(draw: Random, chance: Random) -> Host:
@@ -88,7 +89,7 @@ def _sliding(draw: Random, chance: Random) -> Host:
     return _host(SlidingWindow(max(2, round(_rate(draw) * size)), size), draw, chance)
 
 
-def _window(draw: Random, chance: Random, **options: object) -> Host:
+def _window(draw: Random, chance: Random, **options: Any) -> Host:
     limit = FixedWindow(max(15, round(_rate(draw) * 60)), 60.0, draw.uniform(0, 60) - 60)
     return _host(limit, draw, chance, **options)
 

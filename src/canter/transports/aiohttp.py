@@ -226,7 +226,7 @@ class _Exchange:
         self._phase = Phase.CONNECT
         answer = self._answer = await self._open(fresh)
         try:
-            body = await self._body(answer)
+            body = await self._read(answer)
         finally:
             answer.close()  # of no effect on an answer that was read to its end
         if isinstance(body, Fault):
@@ -258,16 +258,6 @@ class _Exchange:
         )
         assert isinstance(answer, Answer)
         return answer
-
-    async def _body(self, answer: Answer) -> bytes | Fault:
-        """The body. That of a redirect does not matter: its head says where to go."""
-        try:
-            body = await self._read(answer)
-        except (aiohttp.ClientError, DecodingError):
-            if not answer.leads_on():
-                raise
-            return b""
-        return b"" if isinstance(body, Fault) and answer.leads_on() else body
 
     async def _read(self, answer: Answer) -> bytes | Fault:
         if answer.content.at_eof():

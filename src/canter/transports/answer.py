@@ -46,10 +46,6 @@ class Answer(aiohttp.ClientResponse):
             return NoAnswer(f"{reason} within the head of the answer", stale=False)
         return NoAnswer(f"{reason} before an answer came", stale=reused)
 
-    def leads_on(self) -> bool:
-        """The head says where to go instead."""
-        return 300 <= self.status < 400 and "Location" in self.headers
-
     def announces_more_than(self, limit: int) -> bool:
         """The head declares a body beyond the limit, and there is one."""
         return (self.content_length or 0) > limit and not self.content.is_eof()

@@ -33,12 +33,13 @@ def settle(
     shows its readers the value and not the rival; doubt 0 is for what a page may rightly say in several
     ways, as its name.
     """
+    found = list(found)
+    if len(found) < 2:
+        return found[0]._replace(confidence=round(found[0].confidence, 3)) if found else None
     groups: dict[Hashable, list[Evidence]] = {}
     for each in found:
         groups.setdefault(same(each.value), []).append(each)
     ranked = sorted(((_together(group), group) for group in groups.values()), key=lambda pair: -pair[0])
-    if not ranked:
-        return None
     weight, group = ranked[0]
     rival, rivals = ranked[1] if len(ranked) > 1 else (0.0, [])
     if _is_seen(group) and not _is_seen(rivals):

@@ -22,14 +22,14 @@ _STRAY = ", ".join(f"[itemprop={name}]" for name in _PROPERTIES)
 def form_things(view: View) -> Iterator[tuple[Thing, str]]:
     """What the data of the product's own form and of what holds its title say."""
     if view.buy_index is not None:
-        chain = list(around(view.nodes[view.buy_index], _LEVELS))
+        chain = around(view.nodes[view.buy_index], _LEVELS)
         form = next((number for number, each in enumerate(chain) if each.tag == "form"), None)
         for found in _data(chain[: _OWN if form is None else form + 1]):
             yield thing(found), "form"
         if form is not None:
             yield thing(_sent(chain[form])), "form"
     if view.title_index is not None and view.nodes:
-        for found in _data(list(around(view.nodes[view.title_index], _LEVELS))):
+        for found in _data(around(view.nodes[view.title_index], _LEVELS)):
             yield thing(found), "data"
 
 

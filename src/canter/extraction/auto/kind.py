@@ -7,6 +7,7 @@ from canter.extraction.auto.prices import Shown, several_alike
 from canter.extraction.auto.view import View
 from canter.extraction.html import Tree
 from canter.extraction.structured import SOURCES, StructuredData
+from canter.extraction.structured.model import Source
 from canter.extraction.structured.product import PRODUCTS
 
 A_LIST = "it is a list"
@@ -28,10 +29,9 @@ def no_product(structured: StructuredData, view: View, prices: list[Shown], tree
     return None
 
 
-def _products(structured: StructuredData, source: str) -> int:
+def _products(structured: StructuredData, source: Source) -> int:
     """How many products a syntax has at the top of the page."""
-    roots = structured.nodes(source)  # type: ignore[arg-type]
-    return sum(bool(PRODUCTS.intersection(node.types)) for node in roots)
+    return sum(bool(PRODUCTS.intersection(node.types)) for node in structured.nodes(source))
 
 
 def _is_wall(view: View, prices: list[Shown], tree: Tree) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from canter.extraction.auto import words
 from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.told import MAX_CODE, usable
-from canter.extraction.auto.view import View, around
-from canter.extraction.auto.words import FIELD_OF_LABEL, NOTHING, camel
+from canter.extraction.auto.view import View, around, marks
+from canter.extraction.auto.words import FIELD_OF_LABEL, NOTHING
 
 _EDGE = " *#.:-–()\t"
 _DIGIT = re.compile(r"\d")
@@ -79,10 +79,8 @@ class Labelled:
             text = self._view.pieces[index] if 0 <= index < len(self._view.pieces) else ""
             if not _is_value(name, text) or (name == "brand" and not _is_name(text)):
                 continue
-            chain = list(around(self._view.nodes[index], 2))
-            if any(
-                mark.search(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}")) for each in chain
-            ) or (
+            chain = around(self._view.nodes[index], 2)
+            if any(mark.search(marks(each)) for each in chain) or (
                 name == "brand" and any(words.BRAND_PATH.search(each.attr("href") or "") for each in chain)
             ):
                 yield Evidence(text, "page: near the title", _MARKED)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from canter.extraction.auto import words
 from canter.extraction.auto.evidence import Evidence
 from canter.extraction.auto.told import amount, is_price
-from canter.extraction.auto.view import View, around, brief
-from canter.extraction.html import Element, Text
+from canter.extraction.auto.view import View, around, brief, marks
+from canter.extraction.html import Element
 from canter.extraction.money import read_currency
 from canter.extraction.values import Hints, collapse, convert
 from canter.model import Value
@@ -78,8 +78,7 @@ class _Weighed(NamedTuple):
 def shown_prices(view: View, hints: Hints) -> list[Shown]:
     """The prices near the title, the likeliest first."""
     matches = _matches(view)
-    places = [_signature(view, match) for match in matches]
-    seen = Counter(places)
+    repeated = _repeated(view, matches)
     found: list[_Weighed] = []
     before, old, after_old = "", False, False
     for number, match in enumerate(matches):
@@ -96,11 +95,11 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
         one = _weighed(view, match, hints, before, after)
         if one is not None:
             near = 0.0 if distance is None else max(-1.0, 3.0 - distance / 12)
-            repeated = seen[places[number]] >= _ALIKE
-            score = near + one.shown.score - (_REPEATED if repeated else 0)
+            score = near + one.shown.score - (_REPEATED if number in repeated else 0)
             opens = _opens(view, before, match.start(), end, after_old)
             old = one.old
-            found.append(one._replace(shown=one.shown._replace(score=score, open=opens, repeated=repeated)))
+            shown = one.shown._replace(score=score, open=opens, repeated=number in repeated)
+            found.append(one._replace(shown=shown))
     if not any(each.shown.score >= _ENOUGH and not each.old for each in found):
         found = [each._replace(shown=_restored(each)) for each in found]
     return sorted((each.shown for each in found), key=lambda each: -each.score)
@@ -109,17 +108,23 @@ def shown_prices(view: View, hints: Hints) -> list[Shown]:
 def _weighed(view: View, match: re.Match[str], hints: Hints, before: str, after: str) -> _Weighed | None:
     """A price and what the words, elements and data around it say; None for what is no price."""
     node = view.nodes[view.index_at(match.start())]
-    whole = _whole(node)
-    money = _money(whole, match, hints)
+    chain = around(node)
+    inside, text = _whole(chain)
+    money = _money(text, match, hints)
     if money is None:
         return None
     close = before[-_CLOSE:]
     usual = bool(
         words.USUAL.search(close) or words.EX_TAX.search(close) or words.EX_TAX.match(after.lstrip())
     )
-    old = usual or words.WAS.search(close) is not None or _is_struck(node, whole)
-    score = _in_words(before, after) + _in_place(view, node, whole, money) - (_OLD if old else 0)
-    return _Weighed(Shown(money, score, False, False, _is_marked(whole)), old, usual)
+    old = usual or words.WAS.search(close) is not None or _is_struck(chain, inside)
+    if inside is None:
+        place = -1.2 if len(node.data) <= _MAX_OWN else -2.5  # in a phrase, or within a sentence
+    else:
+        place = _in_place(view, chain, inside, money)
+    score = _in_words(before, after) + place - (_OLD if old else 0)
+    marked = inside is not None and _is_marked(chain[inside : inside + 3])
+    return _Weighed(Shown(money, score, False, False, marked), old, usual)
 
 
 def _restored(weighed: _Weighed) -> Shown:
@@ -141,7 +146,7 @@ def _words_before(view: View, last: re.Match[str] | None, match: re.Match[str]) 
     return _DIGIT.split(before)[-1]
 
 
-def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[str, str | None] | None:
+def _money(whole: str | None, match: re.Match[str], hints: Hints) -> dict[str, str | None] | None:
     """The price in its element, or in its text alone; its sign may stand outside of its element."""
     money = convert("money", _text(whole, match), hints)
     if not isinstance(money, dict) or not is_price(money):
@@ -151,14 +156,14 @@ def _money(whole: Element | None, match: re.Match[str], hints: Hints) -> dict[st
     return money
 
 
-def _is_struck(node: Text, whole: Element | None) -> bool:
+def _is_struck(chain: list[Element], inside: int | None) -> bool:
     """Whether a price is crossed out by the tags or classes of the elements that hold no other price."""
-    chain = list(around(node, 8)) if whole is not None else []
-    inside = chain.index(whole) if whole in chain else 0
-    for number, each in enumerate(chain[: inside + 5]):
+    if inside is None:
+        return False
+    for number, each in enumerate(chain[: min(inside + 5, 8)]):
         if (
             each.tag in _STRUCK_TAGS
-            or words.STRUCK.search(_marks(each))
+            or words.is_struck(marks(each))
             or "line-through" in (each.attr("style") or "")
         ):
             text = brief(each, _MAX_LINE) if number > inside else ""
@@ -214,16 +219,27 @@ _OLD = 4.0  # what being an old price takes away
 _REPEATED = 4.0  # what being one of a list takes away: more than a price's marks give
 
 
-def _signature(view: View, match: re.Match[str]) -> tuple[str, ...]:
-    """How the page marks a price's place: prices of one kind, such as those of a list, share it."""
-    node = view.nodes[view.index_at(match.start())]
-    return tuple(f"{each.tag} {(each.attr('class') or '').partition(' ')[0]}" for each in around(node, 5))
+def _repeated(view: View, matches: list[re.Match[str]]) -> set[int]:
+    """Which prices stand where several others stand alike, as those of a list do."""
+    nodes = [view.nodes[view.index_at(match.start())] for match in matches]
+    own = [_mark(around(node, 1)[0]) for node in nodes]
+    seen = Counter(own)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, (node, mark) in enumerate(zip(nodes, own, strict=True)):
+        if seen[mark] >= _ALIKE:
+            alike.setdefault(tuple(map(_mark, around(node, 5))), []).append(number)
+    return {number for numbers in alike.values() if len(numbers) >= _ALIKE for number in numbers}
 
 
-def _whole(node: Text) -> Element | None:
-    whole: Element | None = None
+def _mark(element: Element) -> str:
+    return f"{element.tag} {(element.attr('class') or '').partition(' ')[0]}"
+
+
+def _whole(chain: list[Element]) -> tuple[int | None, str | None]:
+    """Which of the elements around a price is the outermost that holds it alone, and its text."""
+    whole, own = None, None
     numbers = 0
-    for element in around(node, 5):
+    for number, element in enumerate(chain[:5]):
         text = brief(element, _MAX_OWN)
         if text is None or len(_HAS_SIGN.findall(text)) > 1:
             break
@@ -232,8 +248,8 @@ def _whole(node: Text) -> Element | None:
             break
         if numbers and more > numbers and not _has_cents(element):
             break
-        whole, numbers = element, more
-    return whole
+        whole, own, numbers = number, text, more
+    return whole, own
 
 
 def _has_cents(element: Element) -> bool:
@@ -242,10 +258,9 @@ def _has_cents(element: Element) -> bool:
     return any(part.tag in ("sup", "small") or _CENT_MARK.search(part.attr("class") or "") for part in parts)
 
 
-def _text(whole: Element | None, match: re.Match[str]) -> str:
+def _text(whole: str | None, match: re.Match[str]) -> str:
     """The price as one text: cents in an element of their own are cents."""
-    text = (brief(whole, _MAX_OWN) if whole is not None else None) or match[0]
-    return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", text)))
+    return collapse(_CENTS.sub(".", _POINT_BY_NODES.sub("", whole or match[0])))
 
 
 def _end(view: View, match: re.Match[str]) -> int:
@@ -265,13 +280,8 @@ def _opens(view: View, before: str, start: int, end: int, was: bool) -> bool:
     )
 
 
-def _is_marked(whole: Element | None) -> bool:
-    chain = [] if whole is None else [whole, *around(whole, 2)]
-    return any(each.attr("itemprop") == "price" or words.PRICE.search(_marks(each)) for each in chain)
-
-
-def _marks(element: Element) -> str:
-    return words.camel(f"{element.attr('class') or ''} {element.attr('id') or ''}")
+def _is_marked(chain: list[Element]) -> bool:
+    return any(each.attr("itemprop") == "price" or words.is_price(marks(each)) for each in chain)
 
 
 def _in_words(before: str, after: str) -> float:
@@ -294,31 +304,33 @@ def _in_words(before: str, after: str) -> float:
     return score
 
 
-def _in_place(view: View, node: Text, whole: Element | None, money: Value) -> float:
-    """What the elements around a price say, by their tags, classes, ids and data."""
-    if whole is None:
-        return -1.2 if len(node.data) <= _MAX_OWN else -2.5  # in a phrase, or within a sentence
+def _in_place(view: View, chain: list[Element], inside: int, money: Value) -> float:
+    """What the elements around a price say, by their tags, classes, ids and data.
+
+    `inside`: which of them is the outermost that holds this price alone.
+    """
     score = 0.0
-    chain = list(around(node))
-    inside = chain.index(whole)  # what of its chain holds this price alone
-    close, apart = chain[: inside + 3], list(view.apart(node))
-    near = " ".join(_marks(each) for each in close)
-    marks = [_marks(each) for each in apart]
-    if words.PRICE.search(near):
+    close, apart = chain[: inside + 3], view.apart(chain)
+    said = [marks(each) for each in chain[: max(len(close), len(apart))]]
+    near, beyond = said[: inside + 3], said[inside + 1 : len(apart)]
+    if any(map(words.is_price, near)):
         score += 1.5
-    if words.CURRENT.search(near) and not words.STRUCK.search(near):
+    if any(map(words.is_current, near)) and not any(map(words.is_struck, near)):
         score += 0.7
     if any(_is_priced(each, money) for each in close):
         score += 1.5
-    if any(each.tag in _OTHER_TAGS for each in apart) or any(map(words.is_others, marks[inside + 1 :])):
+    if any(each.tag in _OTHER_TAGS for each in apart) or any(map(words.is_of_others, beyond)):
         score -= 3.5
-    elif any(map(words.is_perhaps_others, marks[inside + 1 : inside + 7])):
+    elif any(map(words.is_perhaps_of_others, beyond[:6])):
         score -= 1
     if any(each.tag == "a" and (each.attr("href") or "#")[:1] != "#" for each in chain[: inside + 6]):
         score -= 2.5
     if any(each.tag in _CHOICES for each in close):
         score -= 0.5
-    if any(each.attr("hidden") is not None for each in close) or _is_hidden(near):
+    if any(each.attr("hidden") is not None for each in close) or (
+        # Classes may hide from those alone who see.
+        any(map(words.is_hidden, near)) and not any(map(words.is_for_readers, near))
+    ):
         score -= 1
     return score
 
@@ -327,16 +339,8 @@ def _is_priced(element: Element, money: Value) -> bool:
     """Whether an element's data say that it holds a price: by name, or by the same amount in them."""
     if element.attr("itemprop") == "price":
         return True
-    for name in _AMOUNTS:
-        value = element.attr(name)
-        if isinstance(value, str) and amount({"amount": value.strip()}) == amount(money):
-            return True
-    return False
-
-
-def _is_hidden(marks: str) -> bool:
-    """Whether classes hide an element from everybody, not from those alone who see."""
-    return bool(words.HIDDEN.search(marks)) and not words.FOR_READERS.search(marks)
+    told = [value for name in _AMOUNTS if isinstance(value := element.attr(name), str)]
+    return any(amount({"amount": value.strip()}) == amount(money) for value in told)
 
 
 def several_alike(found: list[Shown]) -> bool:

@@ -36,8 +36,12 @@ _DIGITS = re.compile(r"\d+")
 _BEFORE = 60  # characters in which a key stands before its value
 _TEXT = {quote: re.compile(rf"{quote}(?:[^{quote}\\]|\\.){{0,600}}{quote}", re.DOTALL) for quote in "\"'"}
 # Of a text read backwards, from between two tokens: a quote that a backslash goes before ends no string.
-_BACKWARDS = re.compile(r"\"(?:[^\"]|\"(?=\\))*(?:\"|\Z)|'(?:[^']|'(?=\\))*(?:'|\Z)|[{}]", re.DOTALL)
-_FORWARDS = re.compile(r"\"(?:[^\"\\]|\\.)*(?:\"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|[{}]", re.DOTALL)
+_BACKWARDS = re.compile(
+    r"\"[^\"]*(?:\"(?=\\)[^\"]*)*(?:\"|\Z)|'[^']*(?:'(?=\\)[^']*)*(?:'|\Z)|[{}]", re.DOTALL
+)
+_FORWARDS = re.compile(
+    r"\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)|[{}]", re.DOTALL
+)
 _NAME_KEY = re.compile(r"(?:.*name|.*title|label|headline)", re.DOTALL)
 _NO_NAME = re.compile("(?:page|meta|seo|image|img|category|brand|shop|site|alt)")
 _CODE_KEY = re.compile(r"(?:product|item|variant|article)?(?:sku|id|code|number|no|reference|ref)")

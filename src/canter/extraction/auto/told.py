@@ -38,7 +38,8 @@ def told(structured: StructuredData, name: str, kind: str, hints: Hints) -> Iter
 
 
 def _collapsed(found: Found) -> Found:
-    return found._replace(value=collapse(found.value)) if isinstance(found.value, str) else found
+    text = collapse(found.value) if isinstance(found.value, str) else found.value
+    return found if text == found.value else found._replace(value=text)
 
 
 def _prices(node: Node, trust: float, hints: Hints) -> Iterator[Evidence]:

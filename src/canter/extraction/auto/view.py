@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, islice, takewhile
+from itertools import accumulate, chain, islice
 
-from canter.extraction.auto.words import BUY, camel, is_others
+from canter.extraction.auto.words import BUY, camel, is_of_others
 from canter.extraction.html import Element, Text, Tree, elements_around
 from canter.extraction.values import collapse
 
@@ -53,9 +53,14 @@ class View:
         self._common = frozenset(around(title, _ALL_LEVELS) if title is not None else ())
         self.buy_index = self._find_buy()
 
-    def apart(self, node: Text | Element) -> Iterator[Element]:
-        """The elements around a text up to the first that holds the title too."""
-        return takewhile(lambda each: each not in self._common, around(node))
+    def apart(self, chain: Iterable[Element]) -> list[Element]:
+        """Of the elements around a text, the innermost first, those up to what holds the title too."""
+        found = []
+        for each in chain:
+            if each in self._common:
+                break
+            found.append(each)
+        return found
 
     def index_at(self, offset: int) -> int:
         """Which text stands at an offset of `text`."""
@@ -80,8 +85,11 @@ class View:
 
     def distance(self, index: int) -> int | None:
         """How many texts away the title or the buy button is, the nearer of both; None without either."""
-        marks = [mark for mark in (self.title_index, self.buy_index) if mark is not None]
-        return min((abs(index - mark) for mark in marks), default=None)
+        title, buy = self.title_index, self.buy_index
+        if title is None or buy is None:
+            mark = buy if title is None else title
+            return None if mark is None else abs(index - mark)
+        return min(abs(index - title), abs(index - buy))
 
     def _end(self, index: int) -> int:
         return self._starts[index] + len(self.pieces[index])
@@ -96,17 +104,15 @@ class View:
 
     def _find_buy(self) -> int | None:
         """The buy button nearest to the title, the first of the page without one."""
-        buttons = (index for index, _ in self.places(BUY) if self._is_button(index))
-        found = [index for index in buttons if not self._is_other(index)]
         around = self.title_index or 0
-        return min(found, key=lambda index: (abs(index - around), index), default=None)
+        places = sorted({(abs(index - around), index) for index, _ in self.places(BUY)})
+        return next(
+            (index for _, index in places if self._is_button(index) and not self._is_other(index)), None
+        )
 
     def _is_other(self, index: int) -> bool:
         """Whether a text stands among other products, as the boxes around it are called."""
-        return any(
-            is_others(camel(f"{each.attr('class') or ''} {each.attr('id') or ''}"))
-            for each in self.apart(self.nodes[index])
-        )
+        return any(is_of_others(marks(each)) for each in self.apart(around(self.nodes[index])))
 
     def _is_button(self, index: int) -> bool:
         if len(self.pieces[index]) > 40:
@@ -163,3 +169,8 @@ def brief(element: Element, limit: int) -> str | None:
 def around(node: Text | Element, levels: int = MAX_LEVELS) -> list[Element]:
     """The elements around a text, the innermost first, so many at most."""
     return elements_around(node, levels)
+
+
+def marks(element: Element) -> str:
+    """What an element's class and id call it, as words."""
+    return camel(f"{element.attr('class') or ''} {element.attr('id') or ''}")

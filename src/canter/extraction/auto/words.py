@@ -79,6 +79,20 @@ NOTHING = frozenset(
 FIELD_OF_LABEL = {label: field for field, labels in LABELS.items() for label in labels}
 
 
+_MAX_KEPT = 500  # characters of what a cache keeps; a hostile page has classes of megabytes
+
+
+def _kept(read: Callable[[str], T]) -> Callable[[str], T]:
+    """The same function, remembering its answers for short texts: elements share most of their ancestors."""
+    short = lru_cache(maxsize=8192)(read)
+    return lambda text: short(text) if len(text) <= _MAX_KEPT else read(text)
+
+
+def _held(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    """Whether the words of an element hold one of the pattern; the pages of a site share few classes."""
+    return _kept(lambda marks: pattern.search(marks) is not None)
+
+
 def _tokens(words: str, unless: str = "") -> re.Pattern[str]:
     """Any of the words as a whole; `unless`: what may not stand before it, as lookbehinds."""
     return re.compile(rf"(?<![a-zà-ž]){unless}(?:{words})(?![a-zà-ž])")
@@ -113,6 +127,10 @@ NO_BRAND = re.compile(
 )
 SKU = _tokens("sku|artnr|mpn|item number|product code|product number|product reference|product id")
 HIDDEN = _tokens("hidden|hide|d none|invisible|is hidden")
+
+is_price, is_current, is_struck = _held(PRICE), _held(CURRENT), _held(STRUCK)
+is_of_others, is_perhaps_of_others = _held(OTHERS), _held(PERHAPS_OTHERS)
+is_hidden, is_for_readers, is_of_stock = _held(HIDDEN), _held(FOR_READERS), _held(STOCK)
 
 # Of texts, just before or just after a price.
 WAS = _tokens(
@@ -166,27 +184,6 @@ LOGIN = (
     "log in", "login", "sign in", "anmelden", "einloggen", "connexion", "se connecter", "iniciar sesión",
     "accedi", "zaloguj",
 )  # fmt: skip
-
-
-_MAX_KEPT = 500  # characters of what a cache keeps; a hostile page has classes of megabytes
-
-
-def _kept(read: Callable[[str], T]) -> Callable[[str], T]:
-    """The same function, remembering its answers for short texts: elements share most of their ancestors."""
-    short = lru_cache(maxsize=8192)(read)
-    return lambda text: short(text) if len(text) <= _MAX_KEPT else read(text)
-
-
-@_kept
-def is_others(text: str) -> bool:
-    """Whether the words of a class or id are those of other products."""
-    return OTHERS.search(text) is not None
-
-
-@_kept
-def is_perhaps_others(text: str) -> bool:
-    """Whether they are those of what often holds other products."""
-    return PERHAPS_OTHERS.search(text) is not None
 
 
 @_kept

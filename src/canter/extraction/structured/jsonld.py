@@ -11,6 +11,7 @@ from canter.extraction.structured.repair import read_json
 SCRIPTS = 'script[type="application/ld+json" i]'
 MAX_NODES = 50_000  # of a page
 _KEYWORDS = frozenset({"@type", "@id", "@context", "@graph", "@value", "@language", "@reverse"})
+_SCALARS = (str, int, float)
 _VALUES = ("@value", "@list", "@set")
 
 
@@ -101,7 +102,7 @@ class _Builder:
                 if value.keys() == {"@id"} and node.id is not None:
                     self._references.append((items, len(items), node.id))
                 items.append(node)
-            elif isinstance(value, str | int | float):
+            elif isinstance(value, _SCALARS):
                 items.append(value)
         return items
 
