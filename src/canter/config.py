@@ -14,43 +14,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from canter import __version__
 from canter.errors import ConfigError
 from canter.model import Limits
+from canter.quantities import Bytes, Seconds
 
 PROJECT = "https://canter.example"  # no public home yet; --user-agent names the operator's own
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_SIZES = {
-    "": 1,
-    "b": 1,
-    "kb": 1000,
-    "mb": 1000**2,
-    "gb": 1000**3,
-    "kib": 1024,
-    "mib": 1024**2,
-    "gib": 1024**3,
-}
-_SPANS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _NAME_SERVER = re.compile(r"(?:\[([^]]*:[^]]*)\]|([^:]*))(?::(\d{1,5}))?", re.ASCII)
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
-
-
-def _quantity(value: object, units: Mapping[str, float], expected: str) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _QUANTITY.fullmatch(value)
-    if not match or match[2].lower() not in units:
-        raise ValueError(f"expected {expected}, got {value!r}")
-    return float(match[1]) * units[match[2].lower()]
-
-
-def parse_seconds(value: object) -> object:
-    """`"30m"`, `"12h"`, `"90d"` or a number of seconds, as seconds. Raises ValueError."""
-    return _quantity(value, _SPANS, "seconds, or a span such as 90s, 30m, 12h or 7d")
-
-
-def parse_bytes(value: object) -> object:
-    """`"16MiB"`, `"500kB"` or a number, as bytes. Raises ValueError."""
-    size = _quantity(value, _SIZES, "a number of bytes, or a size such as 500kB or 16MiB")
-    return int(size) if isinstance(size, float) else size
 
 
 def _parse_list(value: object) -> object:
@@ -74,8 +43,6 @@ def name_server(text: str) -> str:
 
 
 NameServer = Annotated[str, AfterValidator(name_server)]
-Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 
 
 class Settings(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canter.extraction import Extraction, Extractor, Page, is_text
+from canter.extraction import Extraction, Extractor, Page, not_text
 from canter.model import (
     ErrorType,
     Fault,
@@ -52,9 +52,8 @@ def judge(extraction: Extraction) -> Verdict:
 
 def read_answer(extractor: Extractor, url: str, answer: Response) -> tuple[Extraction | None, Verdict]:
     """What a site's rules find in an answer from `url`, and what that means for the page."""
-    if not is_text(answer.headers.get("Content-Type"), answer.body):
-        kind = answer.headers.get("Content-Type") or "unnamed"
-        return None, _failed(ErrorType.UNSUPPORTED, f"not a text but {kind[:100]}")
+    if what := not_text(answer.headers.get("Content-Type"), answer.body):
+        return None, _failed(ErrorType.UNSUPPORTED, f"not a text but {what}")
     try:
         extraction = extractor.read(Page(url, answer.status, answer.headers, answer.body, answer.elapsed))
     except MemoryError:

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canter.model import Fault, FaultKind, Response
@@ -71,7 +71,7 @@ def check(crawl: Run) -> None:
     assert len(crawl.pages()) <= len(PAGES) * (3 + 10 + 10)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(SCRIPTS)
 def test_every_url_ends_in_one_record(scripts: dict[str, list[Response | Fault]]) -> None:
     """Random answers, two crawls one after the other."""
@@ -86,7 +86,7 @@ def test_every_url_ends_in_one_record(scripts: dict[str, list[Response | Fault]]
             assert crawl.seconds < 3 * 900 + 2_000
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(SCRIPTS, st.lists(st.floats(0.0, 200.0), min_size=1, max_size=6))
 def test_every_url_ends_in_one_record_over_stops(
     scripts: dict[str, list[Response | Fault]], stops: list[float]

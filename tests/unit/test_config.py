@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canter.config import Settings, parse_bytes, parse_seconds, resolve
+from canter.config import Settings, resolve
 from canter.errors import ConfigError
 
 
@@ -80,20 +80,6 @@ def test_in_flight_on_a_host_never_exceeds_the_whole() -> None:
     assert settings.in_flight_ceiling(None, adaptive=False) == 64
     assert settings.in_flight_ceiling(3, adaptive=False) == 3
     assert Settings(max_concurrent=64, max_per_host=500).in_flight_ceiling(None, adaptive=True) == 64
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("30m", 1800), ("1.5h", 5400), ("90d", 7_776_000)]
-)
-def test_spans(text: str, seconds: float) -> None:
-    """Seconds, or a number with a unit."""
-    assert parse_seconds(text) == seconds
-
-
-@pytest.mark.parametrize(("text", "size"), [("16MiB", 16 * 1024**2), ("500kB", 500_000), ("12", 12)])
-def test_sizes(text: str, size: int) -> None:
-    """Bytes, or a number with a unit."""
-    assert parse_bytes(text) == size
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from canter.extraction import Page, is_text
+from canter.extraction import Page, not_text
 from canter.extraction.page import parse_json
 
 
@@ -74,9 +74,16 @@ def test_json_forgives_what_pages_do() -> None:
         (None, b"a\0b", False),
     ],
 )
-def test_is_text(content_type: str | None, body: bytes, text: bool) -> None:
+def test_what_is_no_text(content_type: str | None, body: bytes, text: bool) -> None:
     """Images, PDFs and other binaries are no pages, by type or by their first bytes."""
-    assert is_text(content_type, body) is text
+    assert (not_text(content_type, body) is None) is text
+
+
+def test_what_is_no_text_is_named() -> None:
+    """For people: what it begins as, and what it was declared as."""
+    assert not_text("text/html", b"%PDF-1.7") == "a PDF, declared as text/html"
+    assert not_text("image/png", b"<svg>") == "image/png"
+    assert not_text(None, b"\x00\x01") == "binary data, declared as nothing"
 
 
 BOMB = """

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "canter"
 
-BASE = {"errors", "model", "urls", "headers", "protocols", "config"}
+BASE = {"errors", "model", "quantities", "urls", "headers", "protocols", "config"}
 SITES = BASE | {"sites"}  # what the pure rooms may know: values, settings, and sites as values
 
 # room: the other rooms it may import. A room is a module of `canter` or a package with all its modules.
@@ -18,11 +18,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # values and settings know nobody above them
     "errors": set(),
     "model": set(),
+    "quantities": set(),
     "urls": set(),
     "headers": set(),
     "protocols": {"model"},
-    "config": {"errors", "model", "canter"},
-    "sites": {"errors", "model", "urls"},
+    "config": {"errors", "model", "quantities", "canter"},
+    "sites": {"errors", "model", "quantities", "urls"},
     # pure: what is decided, without I/O
     "rules": SITES,
     "pace": SITES,
@@ -76,6 +77,7 @@ IO = {
 PURE = (
     "errors",
     "model",
+    "quantities",
     "urls",
     "protocols",
     "rules",

@@ -244,7 +244,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("kind", [HostPace, OpenPace])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS, st.sampled_from([0.0, 0.3, 7.0]), st.sampled_from([None, 0.2, 20.0]), st.integers(1, 5))
 def test_no_interleaving_breaks_the_floors(
     kind: type[HostPace | OpenPace],

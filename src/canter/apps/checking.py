@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from canter.extraction import Extraction, Extractor, Origin, Page, is_text
+from canter.extraction import Extraction, Extractor, Origin, Page, not_text
 from canter.sites import AUTO, Field, Site
 
 _NOT_A_PLACE = {"type", "currency", "required"}  # keys of a field that do not say where its value is
@@ -59,8 +59,8 @@ def check_page(name: str, page: Page, site: Site) -> Check:
     """Try a site's rules on a page; `name` is what the user called it."""
     read = Extraction(dict.fromkeys(site.fields), [], [], {})
     error = page.error
-    if error is None and not is_text(page.headers.get("Content-Type"), page.content):
-        error = "not a text that rules could read"
+    if error is None and (what := not_text(page.headers.get("Content-Type"), page.content)):
+        error = f"not a text but {what}"
     if error is None:
         try:
             read = Extractor(site).read(page)

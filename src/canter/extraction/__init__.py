@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from canter.errors import ConfigError
 from canter.extraction import auto
-from canter.extraction.content import is_text
+from canter.extraction.content import not_text
 from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
 from canter.sites.auto import AUTO
 from canter.sites.site import Site
 
-__all__ = ["Extraction", "Extractor", "Origin", "Page", "extract", "is_text"]
+__all__ = ["Extraction", "Extractor", "Origin", "Page", "extract", "not_text"]
 
 
 class Extraction(NamedTuple):

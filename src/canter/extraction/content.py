@@ -10,25 +10,34 @@ _TEXT = re.compile(
 _NOT_TEXT = re.compile(
     r"(?:image|audio|video|font|model)/.*|application/(?:pdf|zip|gzip|x-gzip|msword|vnd\..*)"
 )
-_MAGIC = re.compile(
-    rb"%PDF-|\x89PNG\r\n|GIF8[79]a|\xff\xd8\xff|RIFF.{4}WEBP|PK\x03\x04|\x1f\x8b\x08|BM.{4}\x00\x00\x00\x00|"
-    rb"wOF[F2]|\x00\x00\x00.ftyp|\x7fELF|\xd0\xcf\x11\xe0",
-    re.DOTALL,
+_MAGIC = (  # how files begin that are no text, and what they are
+    (rb"%PDF-", "a PDF"),
+    (rb"\x89PNG\r\n|GIF8[79]a|\xff\xd8\xff|RIFF.{4}WEBP|BM.{4}\x00\x00\x00\x00", "an image"),
+    (rb"PK\x03\x04|\x1f\x8b\x08", "an archive"),
+    (rb"wOF[F2]", "a font"),
+    (rb"\x00\x00\x00.ftyp", "a video"),
+    (rb"\x7fELF", "a program"),
+    (rb"\xd0\xcf\x11\xe0", "an office document"),
 )
+_BEGINS = re.compile(b"|".join(b"(%b)" % pattern for pattern, _ in _MAGIC), re.DOTALL)
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
-def is_text(content_type: str | None, body: bytes) -> bool:
-    """Whether the answer is HTML, XML, JSON or other text.
+def not_text(content_type: str | None, body: bytes) -> str | None:
+    """What an answer is that is no text, for people; None for HTML, XML, JSON and other text.
 
     A PDF or an image is none whatever its Content-Type says. A type that says neither, or none at all,
     leaves it to the first bytes.
     """
-    if _MAGIC.match(body):
-        return False
-    kind = (content_type or "").partition(";")[0].strip().lower()
+    declared = (content_type or "").strip()[:100]
+    if found := _BEGINS.match(body):
+        what = _MAGIC[(found.lastindex or 1) - 1][1]
+        return f"{what}, declared as {declared or 'nothing'}"
+    kind = declared.partition(";")[0].strip().lower()
     if _TEXT.fullmatch(kind):
-        return True
+        return None
     if _NOT_TEXT.fullmatch(kind):
-        return False
-    return body.startswith((b"\xfe\xff", b"\xff\xfe")) or not _BINARY.search(body[:1024])
+        return declared
+    if body.startswith((b"\xfe\xff", b"\xff\xfe")) or not _BINARY.search(body[:1024]):
+        return None
+    return f"binary data, declared as {declared or 'nothing'}"

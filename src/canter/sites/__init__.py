@@ -8,7 +8,7 @@ built-in site that reads what no other claims.
 from canter.sites.auto import AUTO
 from canter.sites.book import HostRules, SiteBook
 from canter.sites.file import DEFAULTS, SiteFile, load_site_file
-from canter.sites.site import Field, Kind, Site, parse_name, parse_size
+from canter.sites.site import Field, Kind, Site, parse_name
 
 __all__ = [
     "AUTO",
@@ -21,5 +21,4 @@ __all__ = [
     "SiteFile",
     "load_site_file",
     "parse_name",
-    "parse_size",
 ]

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationErro
 
 from canter.errors import ConfigError
 from canter.model import RECORD_KEYS, Tls
+from canter.quantities import Bytes, Seconds
 from canter.urls import PageUrl, parse_url
 
 Kind = Literal[
@@ -39,7 +40,6 @@ _OWN_HEADERS = frozenset(
         "user-agent",
     }
 )
-_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 class Mistake(ConfigError, ValueError):
@@ -64,7 +64,7 @@ def _explain(error: ValidationError, keys: list[str]) -> Mistake:
         return Mistake(".".join(part for part in (path, cause.key) if part), cause.text)
     if first["type"] == "extra_forbidden":
         return Mistake(path, f"unknown key; expected one of {', '.join(keys)}")
-    expected = first["msg"].replace("Input should be", "expected")
+    expected = first["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
     return Mistake(path, f"{expected}, not {shown(first['input'])}")
 
 
@@ -189,16 +189,6 @@ def _check_jmespath(expression: str | None) -> None:
         raise Mistake("json", f"expected a JMESPath expression: {reason}") from None
 
 
-def parse_size(value: object) -> int:
-    """Bytes from a number or a text such as "16MiB". Raises ConfigError."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    match = re.fullmatch(r"(\d{1,15})\s*([kmg]i?b)?", str(value).strip().lower())
-    if isinstance(value, str) and match and int(match[1]):
-        return int(match[1]) * _UNITS[match[2] or ""]
-    raise Mistake("", f"expected bytes such as 16777216 or 16MiB, not {shown(value)}")
-
-
 def _host_pattern(text: str) -> str:
     """A host, `*.` and a host, or `*`; each but the last may carry a port. Normalised as host keys are."""
     star, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
@@ -261,7 +251,6 @@ def _parse(value: object) -> object:
     return value
 
 
-Seconds = Annotated[float, pydantic.Field(gt=0)]
 Count = Annotated[int, pydantic.Field(ge=1)]
 File = Annotated[str, pydantic.Field(min_length=1)]
 
@@ -269,15 +258,15 @@ File = Annotated[str, pydantic.Field(min_length=1)]
 class Site(_Model):
     """What is known of a site: the URLs it claims, how politely it is asked, how its pages are read.
 
-    `Site("acme", hosts=[...], fields={...})`; every other setting is optional and None leaves the run's own.
-    hosts: names, `*.name` (not the name itself) or `*`; without a port any port of the host. paths: with `*`;
-    one that holds a `?` is matched with the query too, others ignore it. max_rate: requests/s a host (0: no
-    ceiling); timeouts: seconds; max_body: bytes or a text such as "16MiB"; locale: "de", "en-GB"; parse: a
-    function, or "module:function", that takes the Page and gives a dict of fields. headers: sent to the
-    page's own origin. cookies: those that the site sets are sent back for the length of a crawl.
-    follow_meta_refresh: a page that sends its reader on within 30 s counts as a redirect. ca_file: the
-    authorities that vouch for the site's hosts, in place of the run's; client_cert and client_key: what is
-    shown to hosts that ask for a certificate; all PEM.
+    `Site("acme", hosts=[...], fields={...})`; every other setting is optional and None leaves the run's
+    own. hosts: names, `*.name` (not the name itself) or `*`; without a port any port of the host. paths:
+    with `*`; one that holds a `?` is matched with the query too, others ignore it. max_rate: requests/s a
+    host (0: no ceiling); timeouts: seconds, or a text such as "500ms"; max_body: bytes, or a text such as
+    "16MiB"; locale: "de", "en-GB"; parse: a function, or "module:function", that takes the Page and gives a
+    dict of fields. headers: sent to the page's own origin. cookies: those that the site sets are sent back
+    for the length of a crawl. follow_meta_refresh: a page that sends its reader on within 30 s counts as a
+    redirect. ca_file: the authorities that vouch for the site's hosts, in place of the run's; client_cert
+    and client_key: what is shown to hosts that ask for a certificate; all PEM.
 
     Raises ConfigError for what cannot be used.
     """
@@ -300,7 +289,7 @@ class Site(_Model):
     read_timeout: Seconds | None = None
     tls_timeout: Seconds | None = None
     first_byte_timeout: Seconds | None = None
-    max_body: Annotated[int, BeforeValidator(parse_size)] | None = None
+    max_body: Bytes | None = None
     attempts: Count | None = None
     parse: Annotated[Any, AfterValidator(_parse)] = None
     ca_file: File | None = None

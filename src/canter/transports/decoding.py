@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
@@ -19,6 +20,7 @@ MAX_CODINGS = 4
 OFFERED = "gzip, deflate"  # br and zstd are read, too; docs/fetching.md says why they are not asked for
 
 _Broken: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says instance
+_NUMBER = re.compile(r"^Error -?\d+ ")  # with which its messages begin
 _MAGIC = b"\x1f\x8b\x08"  # of a gzip member
 _WINDOW = 23  # log2 of the largest window of a zstd frame, RFC 9659
 
@@ -115,7 +117,8 @@ class _Inflate:
             try:
                 piece = stream.decompress(data, STEP)
             except _Broken as exc:
-                raise DecodingError(f"the {self.name} stream is broken: {exc}") from exc
+                reason = _NUMBER.sub("", str(exc))
+                raise DecodingError(f"the {self.name} stream is broken: {reason}") from exc
             if piece:
                 yield piece
             if stream.needs_input or not piece:

@@ -20,6 +20,7 @@ MAX_LINE = 64 * 1024  # bytes of the status line, and of one header
 MAX_HEADERS = 256
 MAX_HEAD = 256 * 1024  # bytes of all the heads of an answer, the interim ones among them
 
+_POINTER = " ^"  # with which the parser shows the place on a line of its own
 _CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
@@ -144,7 +145,7 @@ def _bad_head(exc: BaseException) -> tuple[FaultKind, str]:
         return FaultKind.TOO_LARGE, f"a line of the answer's head is over {MAX_LINE:,} bytes"
     if text.startswith("Too many headers"):
         return FaultKind.TOO_LARGE, f"the answer has more than {MAX_HEADERS} headers"
-    return FaultKind.GARBLED, f"not HTTP: {_line(text)}"
+    return FaultKind.GARBLED, f"not HTTP: {_line(text).rstrip(_POINTER)}"
 
 
 def _line(text: object) -> str:

@@ -10,9 +10,9 @@ import typer
 
 from canter.apps.commands.options import FormatOption, StoreOption, store_path
 from canter.apps.results import export_records, format_of, print_crawls, print_hosts, say
-from canter.config import parse_seconds
 from canter.errors import ConfigError
 from canter.model import Outcome
+from canter.quantities import parse_seconds
 from canter.stores.sqlite import RunLock, SqliteCrawls
 
 
@@ -61,7 +61,7 @@ def prune(
     try:
         span = parse_seconds(keep)
     except ValueError as error:
-        raise typer.BadParameter(f"--keep: {error}") from error
+        raise typer.BadParameter(f"--keep: {error}, got {keep!r}") from error
     assert isinstance(span, float)
     path = store_path(store)
     opened = SqliteCrawls(path, create=False)
