@@ -12,7 +12,7 @@ import contextlib
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from canter.asking import meaning_of, request_of, sample_of
 from canter.cookies import SiteCookies
@@ -23,7 +23,7 @@ from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
 from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
 from canter.permission import Permission
 from canter.policy import Policy
-from canter.protocols import Batch, Keeper, Observer, Transport, Visit, Work
+from canter.protocols import Batch, Keeper, Observer, PaceFacts, Transport, Visit, Work
 from canter.rules.classify import classify
 from canter.rules.redirects import Redirect
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
@@ -142,6 +142,10 @@ class Engine:
         self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, patient), now)
         self._wake()
         return await future
+
+    def paces(self, names: Iterable[str]) -> dict[str, PaceFacts]:
+        """How hosts are asked at the moment, those of them that are in the window."""
+        return self._frontier.paces(names, self._loop.time())
 
     # ---- fetchers
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, note_pace
+from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, facts_of, note_pace
 from canter.model import ErrorType, Outcome, Task, Verdict, utc_iso
 from canter.policy import Policy, unclaimed
-from canter.protocols import HostNote, HostRow, Observer, Work
+from canter.protocols import HostNote, HostRow, Observer, PaceFacts, Work
 from canter.robots import HostRobots
 from canter.rules.robots import MAX_AGE
 
@@ -264,6 +264,15 @@ class Frontier:
     def remember(self, now: float) -> None:
         """Note what every pace that was used has learned since."""
         self._paces.remember(self.notes, now)
+
+    def paces(self, names: Iterable[str], now: float) -> dict[str, PaceFacts]:
+        """How those of the hosts that are in the window are asked."""
+        wanted = set(names)
+        return {
+            host.name: facts_of(host, now, self._offset)
+            for host in self.active.values()
+            if host.name in wanted
+        }
 
     def awaited(self) -> Iterator[PageJob]:
         """The single fetches that somebody still waits for and that are not in flight."""

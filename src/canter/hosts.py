@@ -11,7 +11,7 @@ from typing import Any
 
 from canter.model import Limits, Task, Verdict
 from canter.policy import Pace, Policy
-from canter.protocols import HostNote, HostRow, Work
+from canter.protocols import HostNote, HostRow, PaceFacts, Work
 from canter.robots import HostRobots
 from canter.rules.schedule import RetryBudget
 from canter.sites import Site
@@ -175,3 +175,12 @@ def note_pace(notes: Notes, entry: PaceEntry, now: float) -> None:
     """Have the store remember what a pace has learned."""
     notes.paces[entry.key] = entry.pace.memory(now)
     entry.learned = False
+
+
+def facts_of(host: Host, now: float, offset: float) -> PaceFacts:
+    """How a host is asked at the moment; `offset` + `now` = UTC seconds."""
+    pace = host.pace
+    limit = pace.rate if pace.rate < math.inf else None
+    if pace.paused_until <= now:
+        return PaceFacts(host.in_flight, limit)
+    return PaceFacts(host.in_flight, limit, pace.paused_until + offset, pace.pause_reason)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
-from collections.abc import MutableMapping
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any, Protocol, TextIO
 
 import structlog
 
 from canter.model import Record
+from canter.protocols import PaceFacts
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LEVEL_OF = {"robots": "debug", "retry": "info", "host_paused": "warning", "host_down": "warning"}
 _BUSIEST = 5
+_MOST_ROWS = 300  # hosts in one report of news
+_MOST_FRESH = 10_000  # hosts that may wait for a report
+_LATEST = 50  # failures, and changes, in one report
+_LONG, _MANY = 500, 20  # characters and items of a changed value
+_FAILURE = ("crawl", "url", "host", "error_type", "error", "request_id")
+
+LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # s: bounds of the histogram
 
 
 class LogStream(Protocol):
@@ -65,32 +76,77 @@ def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return event
 
 
+@dataclass(frozen=True, slots=True)
+class HostNews:
+    """What a worker saw of a host since its last report, and how it is asked."""
+
+    host: str
+    requests: int
+    rejections: int
+    failures: int
+    pace: PaceFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a worker saw since its last report: hosts that were asked, some failures and changed fields.
+
+    `failures` have the keys crawl, url, host, error_type, error, request_id and at; `changes` crawl, url,
+    field, old, new and at.
+    """
+
+    hosts: list[HostNews]
+    failures: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+
+    def __bool__(self) -> bool:
+        return bool(self.hosts or self.failures or self.changes)
+
+
 class RunObserver:
     """Counts what happens in a worker and logs it; implements `protocols.Observer`."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._requests = 0
-        self._bytes = 0
-        self._rejected = 0
+        self._requests = self._refused = self._rejected = self._bytes = self._attempts = 0
+        self._seconds = 0.0
+        self._latency = [0] * (len(LATENCY) + 1)
         self._outcomes: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
+        self._last_page: str | None = None
+        self._fresh: dict[str, list[int]] = {}  # host -> requests, rejections, failures not yet reported
+        self._failures: deque[dict[str, Any]] = deque(maxlen=_LATEST)
+        self._changes: deque[dict[str, Any]] = deque(maxlen=_LATEST)
 
     def request(self, host: str, status: int | None, seconds: float, size: int) -> None:
         """An answer, or none (status None), arrived."""
+        rejected = status in (429, 503)
         self._requests += 1
+        self._refused += status is None or status >= 400
+        self._rejected += rejected
         self._bytes += size
-        self._rejected += status in (429, 503)
+        self._seconds += seconds
+        self._latency[bisect_left(LATENCY, seconds)] += 1
         self._hosts[host] += 1
+        fresh = self._fresh_of(host)
+        fresh[0] += 1
+        fresh[1] += rejected
         if self._log.threshold <= logging.DEBUG:
             self._log.say("debug", "request", host=host, status=status, seconds=round(seconds, 4), bytes=size)
 
     def record(self, record: Record) -> None:
         """A page ended."""
         self._outcomes[record.outcome] += 1
+        self._attempts += record.attempts
+        self._last_page = record.fetched_at
         if record.error_type:
             self._errors[record.error_type] += 1
+        if record.outcome == "failed":
+            self._fresh_of(record.host or "")[2] += 1
+            self._failures.append({key: getattr(record, key) for key in _FAILURE} | {"at": record.fetched_at})
+        elif record.changed:
+            self._changes.extend(_changes(record))
         level = "info" if record.outcome == "failed" else "debug"
         if self._log.threshold <= _LEVELS[level]:
             self._log.say(
@@ -105,11 +161,81 @@ class RunObserver:
         if self._log.threshold <= _LEVELS[level]:
             self._log.say(level, name, **details)
 
+    def _fresh_of(self, host: str) -> list[int]:
+        fresh = self._fresh.get(host)
+        if fresh is None:
+            if len(self._fresh) >= _MOST_FRESH:
+                self._fresh.clear()  # nobody asks for news
+            fresh = self._fresh[host] = [0, 0, 0]
+        return fresh
+
     def snapshot(self) -> dict[str, Any]:
-        """The counts since the worker began, and the hosts asked most since the last snapshot."""
+        """The counts since the worker began, and the hosts asked most since the last snapshot.
+
+        `requests`, of them `refused` (no answer, or status 400 and up) and `rejected` (429 and 503); their
+        `seconds`, `bytes` and `latency` (how many within each of LATENCY, and beyond); `outcomes`, `errors`
+        and `attempts` of pages; `last_page`: when the last one ended (UTC, ISO 8601).
+        """
         busiest = [host for host, _ in self._hosts.most_common(_BUSIEST)]
         self._hosts.clear()
         return {
-            "requests": self._requests, "bytes": self._bytes, "rejected": self._rejected,
-            "outcomes": dict(self._outcomes), "errors": dict(self._errors), "busiest": busiest,
+            "requests": self._requests, "refused": self._refused, "rejected": self._rejected,
+            "bytes": self._bytes, "seconds": self._seconds, "latency": list(self._latency),
+            "outcomes": dict(self._outcomes), "errors": dict(self._errors), "attempts": self._attempts,
+            "last_page": self._last_page, "busiest": busiest,
         }  # fmt: skip
+
+    def news(self, paces: Callable[[Iterable[str]], Mapping[str, PaceFacts]]) -> News:
+        """What was seen since the last call; `paces` tells how hosts are asked.
+
+        Of very many hosts the busiest come first, the others with a later call.
+        """
+        names = nlargest(_MOST_ROWS, self._fresh, key=lambda host: self._fresh[host][0])
+        known = paces(names)
+        hosts = []
+        for name in names:
+            requests, rejections, failures = self._fresh.pop(name)
+            hosts.append(HostNews(name, requests, rejections, failures, known.get(name)))
+        news = News(hosts, list(self._failures), list(self._changes))
+        self._failures.clear()
+        self._changes.clear()
+        return news
+
+
+def _changes(record: Record) -> Iterator[dict[str, Any]]:
+    for name, old in record.previous.items():
+        yield {
+            "crawl": record.crawl, "url": record.url, "field": name, "old": _short(old),
+            "new": _short(record.fields.get(name)), "at": record.fetched_at,
+        }  # fmt: skip
+
+
+def _short(value: Any) -> Any:
+    """A value to be looked at: long texts and lists are cut."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONG else value[: _LONG - 1] + "…"
+    if isinstance(value, list):
+        return [_short(item) for item in value[:_MANY]]
+    if isinstance(value, dict):
+        return {_short(name): _short(item) for name, item in list(value.items())[:_MANY]}
+    return value
+
+
+def merged(snapshots: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The snapshots of several workers as one: numbers add up, the latest page is the last one."""
+    total: dict[str, Any] = {}
+    for snapshot in snapshots:
+        for name, value in snapshot.items():
+            total[name] = _added(total[name], value) if name in total else value
+    return total
+
+
+def _added(one: Any, other: Any) -> Any:
+    if isinstance(one, Mapping):
+        return dict(Counter(one) + Counter(other))
+    if isinstance(one, list):
+        numbers = all(isinstance(value, int) for value in (*one, *other))
+        return [a + b for a, b in zip(one, other, strict=True)] if numbers and one else one + other
+    if one is None or other is None:
+        return one or other
+    return max(one, other) if isinstance(one, str) else one + other

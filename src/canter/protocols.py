@@ -123,6 +123,16 @@ class Keeper(Protocol):
         """Nothing more is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class PaceFacts:
+    """How a host is asked at a moment. `limit`: requests/s; `paused_until`: UTC seconds, None: not paused."""
+
+    in_flight: int
+    limit: float | None
+    paused_until: float | None = None
+    pause_reason: str | None = None
+
+
 class Observer(Protocol):
     """Is told what happens; must be quick and must not raise."""
 

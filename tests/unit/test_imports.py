@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "parquet": {"errors", "rows", "tables"},
     "sitemaps": {"errors", "urls", "rows", "tables"},
     "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
-    "observe": {"model"},
+    "observe": {"model", "protocols"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "hosts": SITES | {"rules", "pace", "policy", "robots"},
     "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"rules", "policy", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
     | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
+    "service": BASE | {"canter", "observe"},
     "simulation": {"pace"},  # hosts that are none, to measure paces on
     # programs: nobody imports them
     "apps": SITES

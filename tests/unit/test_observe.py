@@ -6,7 +6,8 @@ import io
 import json
 
 from canter.model import Record
-from canter.observe import Log, RunObserver
+from canter.observe import HostNews, Log, RunObserver, merged
+from canter.protocols import PaceFacts
 
 
 def record(**values: object) -> Record:
@@ -60,3 +61,65 @@ def test_the_snapshot_counts_and_names_the_busiest() -> None:
     assert (snapshot["outcomes"], snapshot["errors"]) == ({"ok": 1, "failed": 1}, {"blocked": 1})
     assert snapshot["busiest"] == ["a.example", "b.example"]
     assert observer.snapshot()["busiest"] == []
+
+
+def test_news_is_what_came_since_the_last() -> None:
+    """Hosts with counts and how they are asked, failures with their request, changed fields; then nothing."""
+    observer = RunObserver(Log("error", "json", io.StringIO()))
+    observer.request("a.example", 429, 0.1, 10)
+    observer.request("a.example", 200, 0.1, 10)
+    observer.record(record(host="a.example", request_id="3-7", error_type="blocked", error="403"))
+    observer.record(
+        record(
+            outcome="ok", error_type=None, changed=True, previous={"price": "1" * 900}, fields={"price": "2"}
+        )
+    )
+    pace = PaceFacts(1, 4.0)
+    news = observer.news(lambda names: dict.fromkeys(names, pace))
+    assert news.hosts == [HostNews("a.example", 2, 1, 1, pace)]
+    (failure,) = news.failures
+    assert (failure["request_id"], failure["error_type"], failure["url"]) == (
+        "3-7",
+        "blocked",
+        "http://a.example/",
+    )
+    (change,) = news.changes
+    assert (change["field"], len(change["old"]), change["new"]) == ("price", 500, "2")
+    assert not observer.news(lambda names: {})
+
+
+def test_of_very_many_hosts_the_busiest_come_first_and_none_is_lost() -> None:
+    """A report is bounded; what did not fit comes with the next."""
+    observer = RunObserver(Log("error", "json", io.StringIO()))
+    for n in range(1_000):
+        for _ in range(1 + (n >= 900)):
+            observer.request(f"h{n}.example", 200, 0.1, 10)
+    reports = [observer.news(lambda names: {}).hosts for _ in range(4)]
+    assert {row.host for row in reports[0][:100]} == {f"h{n}.example" for n in range(900, 1_000)}
+    assert sum(row.requests for report in reports for row in report) == 1_100
+
+
+def test_snapshots_of_several_workers_add_up() -> None:
+    """Counts, histograms and outcomes; the last page is the latest; a key that one lacks is the other's."""
+    one = {
+        "requests": 2,
+        "latency": [1, 1],
+        "outcomes": {"ok": 2},
+        "last_page": "2026-01-01",
+        "busiest": ["a"],
+    }
+    two = {"requests": 3, "latency": [0, 3], "outcomes": {"failed": 1}, "last_page": None, "busiest": ["b"]}
+    assert merged([one, two, {"lag": 1.0}]) == {
+        "requests": 5, "latency": [1, 4], "outcomes": {"ok": 2, "failed": 1}, "last_page": "2026-01-01",
+        "busiest": ["a", "b"], "lag": 1.0,
+    }  # fmt: skip
+    assert merged([]) == {}
+
+
+def test_latency_is_counted_by_its_bounds() -> None:
+    """As Prometheus has it: within the bound, the bound included; beyond the last one, too."""
+    observer = RunObserver(Log("error", "json", io.StringIO()))
+    for seconds in (0.001, 0.005, 0.006, 31.0):
+        observer.request("a.example", 200, seconds, 1)
+    latency = observer.snapshot()["latency"]
+    assert (latency[0], latency[1], latency[-1], sum(latency)) == (2, 1, 1, 4)

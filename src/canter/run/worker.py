@@ -159,6 +159,8 @@ class _Worker:
     async def _report(self, engine: Engine, observer: RunObserver) -> None:
         while True:
             self.send(("stats", {**observer.snapshot(), "in_flight": engine.in_flight}))
+            if news := observer.news(engine.paces):
+                self.send(("news", news))
             await asyncio.sleep(REPORT)
 
 

@@ -1,0 +1,237 @@
+"""The routes and the door in front of them, with a desk that crawls nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from jsonschema import Draft202012Validator
+
+from canter.service.access import Access
+from canter.service.app import Bounds, assemble
+from canter.service.models import Status
+from tests.unit.service_desk import FakeDesk
+
+KEY = "a key of some length"
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+@pytest.fixture
+def client(desk: FakeDesk) -> Iterator[TestClient]:
+    """A client of a service that asks for no key."""
+    with TestClient(assemble(desk, Access(None))) as client:
+        yield client
+
+
+@pytest.fixture
+def locked(desk: FakeDesk) -> Iterator[TestClient]:
+    """A client of a service that asks for a key."""
+    with TestClient(assemble(desk, Access(KEY)), base_url="http://canter.example") as client:
+        yield client
+
+
+def test_a_crawl_is_begun_shown_listed_and_cancelled(client: TestClient) -> None:
+    """202 with an id and a Location; then the same crawl by each of the other routes."""
+    begun = client.post("/api/crawls", json={"urls": ["http://shop.example/1"]})
+    assert (begun.status_code, begun.json()["state"]) == (202, "queued")
+    assert begun.headers["location"] == "/api/crawls/1"
+    assert client.get("/api/crawls/1").json() == begun.json()
+    assert client.get("/api/crawls?state=queued").json() == {"crawls": [begun.json()]}
+    assert client.get("/api/crawls?state=failed").json() == {"crawls": []}
+    records = client.get("/api/crawls/1/records")
+    assert records.headers["content-type"] == "application/x-ndjson"
+    assert [line[:7] for line in records.text.splitlines()] == ['{"url":', '{"url":']
+    assert client.post("/api/crawls/1/cancel").json()["state"] == "cancelled"
+    assert client.get("/api/crawls/2").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, ["body"]),
+        ({"urls": ["http://a.example/"], "source": "nightly"}, ["body"]),
+        ({"urls": []}, ["body", "urls"]),
+        ({"urls": ["x" * 2_001]}, ["body", "urls", 0]),
+        ({"urls": [1]}, ["body", "urls", 0]),
+        ({"urls": ["http://a.example/"], "pace": "off"}, ["body", "pace"]),
+        ({"urls": ["http://a.example/"], "max_rate": 0}, ["body", "max_rate"]),
+        ({"urls": ["http://a.example/"], "store": "/etc/passwd"}, ["body", "store"]),
+        ({"source": "unknown"}, ["body", "source"]),
+        ([], ["body"]),
+    ],
+)
+def test_a_malformed_body_names_its_key(client: TestClient, body: Any, place: list[str | int]) -> None:
+    """422, where the mistake is, and never what was sent."""
+    answer = client.post("/api/crawls", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == place
+    assert set(answer.json()["detail"][0]) == {"loc", "msg", "type"}
+
+
+def test_a_body_that_is_no_json_is_422(client: TestClient) -> None:
+    """A cut body is told, too."""
+    answer = client.post("/api/crawls", content=b'{"urls": [', headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "json_invalid")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_over_the_limit_is_413(desk: FakeDesk, declared: bool) -> None:
+    """By its length where it tells one, as it comes where it does not; the desk sees nothing of it."""
+    body = b'{"urls": ["http://a.example/' + b"x" * 2_000 + b'"]}'
+    with TestClient(assemble(desk, Access(None), Bounds(max_body=1_000))) as client:
+        content: Any = body if declared else iter([body[:900], body[900:]])
+        answer = client.post("/api/crawls", content=content, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()) == (413, {"detail": "the body is over 1000 bytes"})
+    assert desk.asked == []
+
+
+def test_a_client_that_asks_too_often_is_told_when_to_come_back(desk: FakeDesk) -> None:
+    """429 with Retry-After; health and metrics are not counted."""
+    with TestClient(assemble(desk, Access(None), Bounds(rate=0.01, burst=3))) as client:
+        answers = [client.get("/api/crawls") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert 90 < int(answers[3].headers["retry-after"]) <= 101
+        assert client.get("/health").status_code == client.get("/metrics").status_code == 200
+
+
+def test_without_the_key_only_health_answers(locked: TestClient) -> None:
+    """401 everywhere else, also for what is not there; the key opens it."""
+    for path in ("/api/crawls", "/api/hosts", "/metrics", "/openapi.json", "/", "/nothing", "/static/x.js"):
+        answer = locked.get(path)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
+    assert locked.post("/api/crawls", json={"urls": ["http://a.example/"]}).status_code == 401
+    assert locked.get("/health").status_code == 200
+    wrong = locked.get("/api/crawls", headers={"authorization": f"Bearer {KEY}x"})
+    right = locked.get("/api/crawls", headers={"authorization": f"Bearer {KEY}"})
+    assert (wrong.status_code, right.status_code) == (401, 200)
+
+
+def test_a_browser_without_a_cookie_is_shown_the_login(locked: TestClient) -> None:
+    """Where a page was asked for, 303 to the login."""
+    answer = locked.get("/", headers={"accept": "text/html"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+def test_the_cookie_opens_reading_and_with_its_origin_changes(locked: TestClient) -> None:
+    """HttpOnly, SameSite=Strict, not the key; a change needs the service's own Origin."""
+    assert locked.post("/login", json={"key": "wrong"}).status_code == 401
+    answer = locked.post("/login", json={"key": KEY})
+    cookie = answer.headers["set-cookie"]
+    assert answer.status_code == 204
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+    assert KEY not in cookie
+    assert locked.get("/api/crawls").status_code == 200
+    body = {"urls": ["http://a.example/"]}
+    for origin in (None, "http://evil.example", "null", "http://canter.example.evil.example", "http://["):
+        headers = {"origin": origin} if origin else {}
+        assert locked.post("/api/crawls", json=body, headers=headers).status_code == 403, origin
+    ours = {"origin": "http://canter.example"}
+    assert locked.post("/api/crawls", json=body, headers=ours).status_code == 202
+
+
+def test_the_login_cannot_be_tried_at_will(locked: TestClient) -> None:
+    """After five tries the next must wait, whatever the key."""
+    answers = [locked.post("/login", json={"key": "guess"}).status_code for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+
+
+def test_without_a_key_other_names_and_origins_are_refused(desk: FakeDesk) -> None:
+    """A page elsewhere cannot have a browser begin a crawl, nor lead its own name to this address."""
+    with TestClient(assemble(desk, Access(None, local=True)), base_url="http://127.0.0.1:8080") as client:
+        assert client.get("/api/crawls").status_code == 200
+        assert client.get("/api/crawls", headers={"host": "evil.example:8080"}).status_code == 403
+        body = {"urls": ["http://a.example/"]}
+        foreign = client.post("/api/crawls", json=body, headers={"origin": "http://evil.example"})
+        own = client.post("/api/crawls", json=body, headers={"origin": "http://127.0.0.1:8080"})
+        assert (foreign.status_code, own.status_code) == (403, 202)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"x-request-id": "abc-1"}, "abc-1"),
+        ({"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, "ab" * 16),
+        ({"x-request-id": "abc-1", "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, "abc-1"),
+        ({"x-request-id": 'x" injected'}, None),
+        ({"x-request-id": "x" * 200}, None),
+        ({"traceparent": f"00-{'0' * 32}-{'cd' * 8}-01"}, None),
+        ({}, None),
+    ],
+)
+def test_the_id_of_the_request_comes_back(
+    client: TestClient, headers: dict[str, str], expected: str | None
+) -> None:
+    """X-Request-ID, else the trace id, else a new one; what could not stand on a log line is replaced."""
+    answer = client.post("/api/crawls", json={"urls": ["http://a.example/"]}, headers=headers)
+    found = answer.headers["x-request-id"]
+    assert found == answer.json()["correlation_id"]
+    assert found == expected if expected else (len(found) == 32 and found not in headers.values())
+
+
+def test_health_is_503_only_when_unhealthy(desk: FakeDesk, client: TestClient) -> None:
+    """Degraded still answers 200: a restart would not help."""
+    expected: list[tuple[Status, int]] = [("healthy", 200), ("degraded", 200), ("unhealthy", 503)]
+    for status, code in expected:
+        desk.status = status
+        answer = client.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (code, status)
+
+
+def test_hosts_and_their_history(client: TestClient) -> None:
+    """A row a host, and its steps; 404 for one that was not asked."""
+    (row,) = client.get("/api/hosts").json()["hosts"]
+    assert row == {
+        "host": "shop.example", "rate": 6.0, "limit": 8.0, "requests": 6, "rejections": 1, "failures": 1,
+        "in_flight": 2, "paused_until": row["paused_until"], "pause_reason": "429",
+    }  # fmt: skip
+    history = client.get("/api/hosts/shop.example/history").json()
+    assert (history["step"], history["now"], len(history["points"])) == (2.0, row, 1)
+    assert client.get("/api/hosts/other.example/history").status_code == 404
+
+
+def test_openapi_is_whole(client: TestClient) -> None:
+    """Every route is described, and each example of a body or an answer is one by its own schema."""
+    described = client.get("/openapi.json").json()
+    schemas = described["components"]["schemas"]
+    for name, schema in schemas.items():
+        for example in schema.get("examples", ()):
+            Draft202012Validator({**schema, "components": described["components"]}).validate(example)
+        for field, rules in schema.get("properties", {}).items():
+            for example in rules.get("examples", ()):
+                validator = Draft202012Validator({**rules, "components": described["components"]})
+                assert validator.is_valid(example), (name, field)
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (path, method)
+            assert {"200", "202", "204"} & operation["responses"].keys(), (path, method)
+
+
+def test_mounted_in_another_application_it_opens_with_the_first_request(desk: FakeDesk) -> None:
+    """Paths, the key and the cookie hold below the mount; there is no life of its own there."""
+    outer = FastAPI()
+    outer.mount("/canter", assemble(desk, Access(KEY)))
+    with TestClient(outer) as client:
+        assert desk.opened == 0
+        assert client.get("/canter/health").status_code == 200
+        assert desk.opened == 1
+        assert client.get("/canter/api/crawls").status_code == 401
+        answer = client.post("/canter/login", json={"key": KEY})
+        assert "Path=/canter" in answer.headers["set-cookie"]
+        assert client.get("/canter/api/crawls").status_code == 200
+
+
+def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> None:
+    """Not sniffed, not framed, not kept."""
+    for path in ("/health", "/api/crawls", "/nothing"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
