@@ -19,6 +19,7 @@ from canter.stores.sqlite import (
     SqliteCrawls,
     SqliteHistory,
     SqliteIngest,
+    SqliteOrders,
     SqliteWork,
     ingest,
 )
@@ -369,3 +370,79 @@ def test_forgetting_a_host_lets_it_start_cold(store: Store) -> None:
     assert store.crawls.forget("a.example")
     assert store.work.memory("a.example") is None
     assert not store.crawls.forget("a.example")
+
+
+def second(store: Store) -> tuple[int, SqliteIngest]:
+    """Another crawl beside the store's own, and what fills it."""
+    other = store.crawls.begin(["service"], ["body"], state="queued", alone=False)
+    return other, SqliteIngest(connect(store.path, create=False), store.path, other, shard_of)
+
+
+def test_several_crawls_are_filled_side_by_side(store: Store) -> None:
+    """Each loads its own rows and has its own counts; a URL of both is a task in each."""
+    other, filling = second(store)
+    for n in range(3):
+        store.ingest.append(
+            0, [row(f"http://a.example/{n}"), row("http://both.example/")], [], None, done=False
+        )
+        filling.append(0, [row(f"http://b.example/{n}"), row("http://both.example/")], [], None, done=False)
+    assert store.ingest.load(everything=True) == 4
+    assert (store.crawls.pending(other), store.crawls.get(other).queued) == (6, 0)
+    assert filling.load(everything=True) == 4
+    assert (store.crawls.pending(store.crawl), store.crawls.pending(other)) == (4, 4)
+    assert store.crawls.get(store.crawl).queued == store.crawls.get(other).queued == 4
+
+
+def test_a_page_of_two_crawls_is_queued_once_in_each(store: Store) -> None:
+    """Whichever queued it last, and whether it is done or not."""
+    _, filling = second(store)
+    page = row("http://both.example/")
+    assert store.load(page) == 1
+    filling.append(0, [page], [], None, done=True)
+    assert filling.load(everything=True) == 1
+    assert store.load(page) == 0
+    store.finish(title="x")
+    assert store.load(page) == 0
+    assert store.crawls.pending(store.crawl) == 0
+
+
+def test_beginning_anew_leaves_queued_crawls_alone(store: Store) -> None:
+    """Only what is unfinished of crawls that had begun is dropped."""
+    other, filling = second(store)
+    filling.append(0, [row("http://b.example/")], [], None, done=True)
+    store.load(row("http://a.example/"))
+    first = store.crawl
+    store.begin()
+    assert store.crawls.get(first).state == "abandoned"
+    assert (store.crawls.get(other).state, store.crawls.pending(other)) == ("queued", 1)
+
+
+@pytest.mark.parametrize("state", ["cancelled", "failed"])
+def test_a_crawl_that_will_not_go_on_leaves_nothing_to_do(store: Store, state: str) -> None:
+    """Its tasks and spool are dropped, its records stay, another crawl's tasks too."""
+    other, filling = second(store)
+    filling.append(0, [row("http://b.example/")], [], None, done=True)
+    store.load(row("http://a.example/1"))
+    store.finish(title="x")
+    store.load(row("http://a.example/2"))
+    store.crawls.end(store.crawl, state)
+    assert (store.crawls.pending(store.crawl), store.crawls.pending(other)) == (0, 1)
+    assert store.crawls.get(store.crawl).finished is not None
+    assert [record.url for record in store.records()] == ["http://a.example/1"]
+
+
+def test_what_a_service_was_asked_for_is_kept(store: Store) -> None:
+    """With the crawl, until that has ended or is dropped; why it ended is kept, too."""
+    orders = SqliteOrders(store.crawls)
+    other, _ = second(store)
+    orders.keep(other, {"source": "nightly"})
+    assert orders.get(store.crawl) is None
+    assert [(order.crawl, order.body) for order in SqliteOrders(store.crawls).waiting()] == [
+        (other, {"source": "nightly"})
+    ]
+    store.crawls.end(other, "failed")
+    orders.explain(other, "the disk is full")
+    assert orders.waiting() == []
+    found = orders.get(other)
+    assert found is not None
+    assert found.reason == "the disk is full"

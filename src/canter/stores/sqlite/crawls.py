@@ -24,7 +24,7 @@ class CrawlRow:
     """A crawl and its numbers so far. `started` and `finished` are UTC seconds."""
 
     id: int
-    state: str
+    state: str  # queued, running, stopped, finished, cancelled, failed or abandoned
     arguments: list[str]
     started: float
     finished: float | None
@@ -90,17 +90,25 @@ class SqliteCrawls:
         )
         return rows[0] if rows else None
 
-    def begin(self, arguments: Sequence[str], sources: Sequence[str] = ()) -> int:
+    def begin(
+        self,
+        arguments: Sequence[str],
+        sources: Sequence[str] = (),
+        *,
+        state: str = "running",
+        alone: bool = True,
+    ) -> int:
         """Begin a crawl of `sources`; the same `arguments` again will resume it.
 
-        Crawls that were left unfinished are abandoned: what they had still to do is dropped, their
+        `alone`: crawls that were left unfinished are abandoned: what they had still to do is dropped, their
         records stay.
         """
         with transaction(self.db, self.path):
-            self._abandon(self.db.execute(f"SELECT id FROM crawl WHERE state IN {RESUMABLE}").fetchall())
+            if alone:
+                self._abandon(self.db.execute(f"SELECT id FROM crawl WHERE state IN {RESUMABLE}").fetchall())
             crawl: int = self.db.execute(
-                "INSERT INTO crawl(state, arguments, started) VALUES ('running', ?, ?) RETURNING id",
-                (orjson.dumps(list(arguments)).decode(), time.time()),
+                "INSERT INTO crawl(state, arguments, started) VALUES (?, ?, ?) RETURNING id",
+                (state, orjson.dumps(list(arguments)).decode(), time.time()),
             ).fetchone()[0]
             self.db.executemany(
                 "INSERT INTO source(crawl, n, name) VALUES (?,?,?)",
@@ -111,9 +119,8 @@ class SqliteCrawls:
     def _abandon(self, crawls: Sequence[tuple[int]]) -> None:
         for (crawl,) in crawls:
             self.db.execute("UPDATE crawl SET state='abandoned', finished=? WHERE id=?", (time.time(), crawl))
-        self.db.execute("DELETE FROM spool")
-        self.db.execute("DELETE FROM task")
-        self.db.execute("DELETE FROM queue")
+            for table in ("spool", "task", "queue"):
+                self.db.execute(f"DELETE FROM {table} WHERE crawl=?", (crawl,))
 
     def resume(self, crawl: int) -> None:
         """Go on with a crawl. Raises ConfigError where it has ended."""
@@ -126,10 +133,16 @@ class SqliteCrawls:
             self.db.execute("UPDATE crawl SET state='running' WHERE id=?", (crawl,))
 
     def end(self, crawl: int, state: str) -> None:
-        """The crawl is `finished` or `stopped`."""
-        finished = time.time() if state == "finished" else None
+        """The crawl is `finished`, `cancelled` or `failed`, or it is `stopped` and may go on.
+
+        What one that will not go on had still to do is dropped.
+        """
+        finished = None if state in RESUMABLE else time.time()
         with transaction(self.db, self.path):
             self.db.execute("UPDATE crawl SET state=?, finished=? WHERE id=?", (state, finished, crawl))
+            if state in ("cancelled", "failed"):
+                for table in ("spool", "task", "queue"):
+                    self.db.execute(f"DELETE FROM {table} WHERE crawl=?", (crawl,))
 
     def requeue(self, crawl: int, earlier: int) -> None:
         """Queue in `crawl` what failed in the crawl `earlier`."""

@@ -43,7 +43,8 @@ class BadRow(NamedTuple):
 
 
 class SqliteIngest:
-    """Fills one crawl. One thread uses it; fetching goes on beside it through other connections."""
+    """Fills one crawl. One thread uses it; fetching goes on beside it through other connections, and other
+    crawls may be filled likewise."""
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, crawl: int, shard_of: Callable[[str], int]
@@ -57,7 +58,7 @@ class SqliteIngest:
         self._backlog: Counter[int] = Counter(
             dict(connection.execute("SELECT shard, count(*) FROM spool WHERE crawl=? GROUP BY 1", (crawl,)))
         )
-        self._n: int = connection.execute("SELECT value FROM counter WHERE name='spool'").fetchone()[0]
+        self._n = 0  # of the last row in the spool, whosever it is
         self._loaded = 0
 
     def append(
@@ -65,6 +66,7 @@ class SqliteIngest:
     ) -> None:
         """Append rows of source number `source`; its position moves in the same transaction."""
         with transaction(self._db, self._path):
+            self._n = self._db.execute("SELECT value FROM counter WHERE name='spool'").fetchone()[0]
             rows = [self._spool_row(row) for row in good]
             self._db.executemany("INSERT INTO spool VALUES (?,?,?,?,?,?,?,?,?)", rows)
             self._db.execute("UPDATE counter SET value=? WHERE name='spool'", (self._n,))
@@ -134,13 +136,13 @@ class SqliteIngest:
         """Load a run of rows of a range of shards in one transaction; returns the fresh tasks."""
         db = self._db
         with transaction(db, self._path):
-            db.execute("CREATE TEMP TABLE run AS " + _RUN, (first, last, RUN))
+            db.execute("CREATE TEMP TABLE run AS " + _RUN, (first, last, self.crawl, RUN))
             db.execute("CREATE TEMP TABLE fresh AS " + _FRESH)
             for statement in _LOAD:
                 db.execute(statement)
             made: int = db.execute("SELECT count(*) FROM temp.fresh").fetchone()[0]
             db.execute("UPDATE crawl SET queued = queued + ? WHERE id = ?", (made, self.crawl))
-            left = dict(db.execute(_LEFT, (first, last)))
+            left = dict(db.execute(_LEFT, (first, last, self.crawl)))
             db.execute("DROP TABLE temp.run")
             db.execute("DROP TABLE temp.fresh")
         for shard in range(first, last + 1):
@@ -149,14 +151,18 @@ class SqliteIngest:
         return made
 
 
-_RUN = "SELECT * FROM spool WHERE shard BETWEEN ? AND ? ORDER BY shard, n LIMIT ?"
-_LEFT = "SELECT shard, count(*) FROM spool WHERE shard BETWEEN ? AND ? GROUP BY 1"
+_RUN = "SELECT * FROM spool WHERE shard BETWEEN ? AND ? AND crawl=? ORDER BY shard, n LIMIT ?"
+_LEFT = "SELECT shard, count(*) FROM spool WHERE shard BETWEEN ? AND ? AND crawl=? GROUP BY 1"
 
-# The first spooled row of each URL that this crawl has not queued yet.
+# The first spooled row of each URL that this crawl has not queued yet. Where another crawl queued the page
+# last, its end in this one, or its fresh task, tells; a page that is tried again then may be fetched twice.
 _FRESH = """
 SELECT r.crawl, r.host, r.key, r.due, r.url, r.line, r.info, min(r.n)
 FROM temp.run r LEFT JOIN page p ON p.host = r.host AND p.key = r.key
-WHERE p.key IS NULL OR (p.crawl <> r.crawl AND p.url = r.url)
+WHERE p.key IS NULL OR (p.crawl <> r.crawl AND p.url = r.url
+    AND NOT EXISTS (SELECT 1 FROM visit v WHERE v.crawl = r.crawl AND v.host = r.host AND v.key = r.key)
+    AND NOT EXISTS (SELECT 1 FROM task t WHERE t.crawl = r.crawl AND t.host = r.host AND t.due = r.due
+        AND t.key = r.key AND t.home = r.host))
 GROUP BY r.host, r.key
 """
 

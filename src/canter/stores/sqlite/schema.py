@@ -23,7 +23,7 @@ CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWI
 
 CREATE TABLE crawl(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    state TEXT NOT NULL,              -- running, stopped, finished or abandoned
+    state TEXT NOT NULL,              -- queued, running, stopped, finished, cancelled, failed or abandoned
     arguments TEXT NOT NULL,          -- JSON: what was asked for; the same again resumes
     started REAL NOT NULL, finished REAL,
     declared TEXT NOT NULL DEFAULT '{}',  -- JSON: site -> field -> type
