@@ -16,7 +16,7 @@ help:
 	@echo "make test    ruff, mypy, every test"
 	@echo "make fuzz    random pages and answers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; a crash is kept in .fuzz"
 	@echo "make soak    200,000 requests to 50 hosts that misbehave; 15 minutes at most"
-	@echo "make bench   speed against Scrapy, and ingest (needs nginx)"
+	@echo "make bench   speed beside the peers, and ingest; half an hour (needs nginx)"
 	@echo "make lock    resolve the dependencies again"
 
 $(BIN)/uv:
@@ -63,8 +63,8 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak.run
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m bench.speed
-	$(BIN)/python -m bench.ingest
+	$(BIN)/canter bench speed
+	$(BIN)/canter bench ingest
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

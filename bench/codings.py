@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import brotli
 
+from bench.corpus import pages as corpus
 from bench.machine import describe
-from bench.parsers import corpus
 from canter.transports.decoding import decoder
 
 if sys.version_info >= (3, 14):

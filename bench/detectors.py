@@ -15,8 +15,8 @@ import charset_normalizer
 import turbohtml
 from turbohtml.detect import detect
 
+from bench.corpus import pages as corpus
 from bench.machine import describe
-from bench.parsers import corpus
 
 ENCODINGS = ("cp1252", "cp1250", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr")
 MIN_LETTERS = 20  # beyond ASCII; fewer say nothing

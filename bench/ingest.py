@@ -55,7 +55,7 @@ def intake(scratch: Path, urls: int, hosts: int) -> None:
     size = (scratch / "intake.db").stat().st_size / 2**20
     print(f"\nintake of {urls:,} URLs over {hosts:,} hosts: {cost.seconds:.1f} s, store {size:,.0f} MB")
     print(f"  {rate:10,.0f} URLs/s    goal {GOAL_RATE:,}: {verdict(rate >= GOAL_RATE)}")
-    print(f"  {cost.rss_mb:10.1f} MB peak  goal {GOAL_RSS}: {verdict(cost.rss_mb <= GOAL_RSS)}")
+    print(f"  {cost.peak_mb:10.1f} MB peak  goal {GOAL_RSS}: {verdict(cost.peak_mb <= GOAL_RSS)}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ that ends its process is named by its number, and the run goes on behind it.
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import random
 import resource
@@ -22,9 +21,9 @@ from typing import Any, NamedTuple
 import turbohtml
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
+from bench.corpus import pages as corpus
 from bench.machine import REPO, describe
 
-CORPUS = REPO.parent / "shared" / "corpus"
 SELECTORS = (
     "title", "h1", "meta[property]", "script[type='application/ld+json']", "[itemprop]", "a[href]",
     "div.price, span.price", "td:nth-child(2)",
@@ -65,15 +64,6 @@ PARSE: dict[str, Callable[[bytes], object]] = {
     "lexbor": lambda page: LexborHTMLParser(page, options=int(LexborDocumentOptions.WO_EVENTS)),
 }
 ASK: dict[str, Callable[[bytes], Answers]] = {"turbohtml": turbo, "lexbor": lexbor}
-
-
-def corpus() -> list[bytes]:
-    """The pages of BENCH.txt."""
-    pages = []
-    for name in (CORPUS / "BENCH.txt").read_text("utf-8").splitlines():
-        content = (CORPUS / name).read_bytes()
-        pages.append(gzip.decompress(content) if name.endswith(".gz") else content)
-    return pages
 
 
 def speed(pages: list[bytes], rounds: int = 7) -> None:

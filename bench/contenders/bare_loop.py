@@ -1,38 +1,63 @@
-"""The least that could do the work: aiohttp, selectolax, SQLite, tuned, and nothing of a crawler.
+"""The least that could do the work: aiohttp, an HTML parser, SQLite, tuned, and nothing of a crawler.
 
-`python -m bench.contenders.bare_loop URLS OUTPUT.db`. No robots.txt, no pace, no retries, no resume,
-no guard, no charset detection: what Canter takes beyond it is the price of those.
+`python -m bench.contenders.bare_loop URLS OUTPUT.db IN_FLIGHT turbohtml|lexbor [CA_FILE]`. The HTTP client,
+its buffers, the inflater, the event loop, the allocator's thresholds and (turbohtml) the parser are what
+Canter uses. There is no robots.txt, pace, retry, resume, address guard, cap, history or record of how it
+went: what Canter takes beyond it is the price of those.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+import ssl
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import orjson
 import uvloop
 import yarl
 from isal import igzip
-from selectolax.lexbor import LexborHTMLParser
 
-from bench.contenders.rules import FIELDS, IN_FLIGHT
+from bench.contenders.rules import FIELDS, USER_AGENT, Record, order, tidy
+from canter.run.memory import keep_freed_memory
 
 BATCH = 500
+Read = Callable[[bytes], Record]
 
 
-def read(body: bytes) -> dict[str, str | None]:
-    """The first match of each selector, white space collapsed."""
-    tree = LexborHTMLParser(body)
-    record: dict[str, str | None] = {}
-    for name, (css, attr) in FIELDS.items():
-        node = tree.css_first(css)
-        text = None if node is None else node.attributes.get(attr) if attr else node.text()
-        record[name] = " ".join((text or "").split()) or None
-    return record
+def by_turbohtml() -> Read:
+    """The first match of each selector, by Canter's parser."""
+    import turbohtml
+
+    def read(body: bytes) -> Record:
+        page = turbohtml.parse(body, detect_encoding=True, positions=False)
+        record: Record = {}
+        for name, (css, attr) in FIELDS.items():
+            node = page.select_one(css)
+            record[name] = None if node is None else tidy(node.attr(attr) if attr else node.text)
+        return record
+
+    return read
+
+
+def by_lexbor() -> Read:
+    """The same by selectolax."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    def read(body: bytes) -> Record:
+        page = LexborHTMLParser(body)
+        record: Record = {}
+        for name, (css, attr) in FIELDS.items():
+            node = page.css_first(css)
+            record[name] = None if node is None else tidy(node.attributes.get(attr) if attr else node.text())
+        return record
+
+    return read
+
+
+READERS = {"turbohtml": by_turbohtml, "lexbor": by_lexbor}
 
 
 class Table:
@@ -45,7 +70,7 @@ class Table:
         self._db.execute("CREATE TABLE record(url TEXT PRIMARY KEY, status INTEGER, fields TEXT)")
         self._rows: list[tuple[str, int, str]] = []
 
-    def add(self, url: str, status: int, fields: dict[str, str | None]) -> None:
+    def add(self, url: str, status: int, fields: Record) -> None:
         """One page's result."""
         self._rows.append((url, status, orjson.dumps(fields).decode()))
         if len(self._rows) >= BATCH:
@@ -59,33 +84,38 @@ class Table:
         self._rows.clear()
 
 
-async def fetch_on(session: aiohttp.ClientSession, urls: Iterator[str], table: Table) -> None:
+async def fetch_on(
+    session: aiohttp.ClientSession, urls: Iterator[str], read: Read, table: Table, tls: ssl.SSLContext | bool
+) -> None:
     """Fetch the next page until there is none."""
     for url in urls:
-        async with session.get(yarl.URL(url, encoded=True), allow_redirects=False) as answer:
+        async with session.get(yarl.URL(url, encoded=True), allow_redirects=False, ssl=tls) as answer:
             body = await answer.read()
             if answer.headers.get("Content-Encoding") == "gzip":
                 body = igzip.decompress(body)  # type: ignore[no-untyped-call]
             table.add(url, answer.status, read(body))
 
 
-async def crawl(urls: list[str], table: Table) -> None:
+async def crawl(urls: list[str], in_flight: int, read: Read, table: Table, ca_file: str | None) -> None:
     """All pages, so many at a time."""
-    connector = aiohttp.TCPConnector(limit=0)
+    tls = ssl.create_default_context(cafile=ca_file) if ca_file else True
     async with aiohttp.ClientSession(
-        connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "gzip", "User-Agent": "Canter-bench"}, read_bufsize=256 * 1024,
+        connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, read_bufsize=1 << 20,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
     ) as session:  # fmt: skip
         left = iter(urls)
-        await asyncio.gather(*(fetch_on(session, left, table) for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*(fetch_on(session, left, read, table, tls) for _ in range(in_flight)))
 
 
-def main(urls: str, output: str) -> None:
-    """Fetch the pages of the file `urls` into the database `output`."""
+def main(arguments: list[str]) -> None:
+    """Fetch the pages of a file into a database."""
+    urls, output, in_flight, (parser, *ca_file) = order(arguments)
+    keep_freed_memory()
     table = Table(output)
-    uvloop.run(crawl(Path(urls).read_text().split(), table))
+    uvloop.run(crawl(urls, in_flight, READERS[parser](), table, ca_file[0] if ca_file else None))
     table.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Scrapy on the pages of a file: `python -m bench.contenders.scrapy_spider URLS OUTPUT.jsonl`.
+"""Scrapy on the pages of a file: `python -m bench.contenders.scrapy_spider URLS OUTPUT.jsonl IN_FLIGHT`.
 
 Set for speed and for the same manners as Canter: robots.txt obeyed, no cookies, no delay; uvloop,
 no log, no telnet console. Its own duplicate filter, retries and decompression are on, as Canter's are.
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import scrapy
 from scrapy.crawler import CrawlerProcess
 
-from bench.contenders.rules import FIELDS, IN_FLIGHT
+from bench.contenders.rules import FIELDS, USER_AGENT, Record, order, tidy
 
 SETTINGS = {
-    "CONCURRENT_REQUESTS": IN_FLIGHT,
-    "CONCURRENT_REQUESTS_PER_DOMAIN": IN_FLIGHT,
     "DOWNLOAD_DELAY": 0,
     "RANDOMIZE_DOWNLOAD_DELAY": False,
     "AUTOTHROTTLE_ENABLED": False,
@@ -27,7 +24,7 @@ SETTINGS = {
     "TELNETCONSOLE_ENABLED": False,
     "LOG_ENABLED": False,
     "ASYNCIO_EVENT_LOOP": "uvloop.Loop",
-    "USER_AGENT": "Canter-bench",
+    "USER_AGENT": USER_AGENT,
 }
 
 
@@ -43,21 +40,25 @@ class Pages(scrapy.Spider):  # type: ignore[misc, unused-ignore]  # Any where Sc
             yield scrapy.Request(url)
 
     def parse(self, response: Any) -> Any:
-        """The first match of each selector, white space collapsed."""
-        record: dict[str, str | None] = {"url": response.url}
+        """The first match of each selector."""
+        record: Record = {"url": response.url}
         for name, (css, attr) in FIELDS.items():
             found = response.css(css)[:1]
-            text = found.attrib.get(attr) if attr else found.xpath("string()").get()
-            record[name] = " ".join((text or "").split()) or None
+            record[name] = tidy(found.attrib.get(attr) if attr else found.xpath("string()").get())
         yield record
 
 
-def main(urls: str, output: str) -> None:
-    """Fetch the pages of the file `urls`; write JSON lines."""
-    process = CrawlerProcess(SETTINGS | {"FEEDS": {output: {"format": "jsonlines"}}})
-    process.crawl(Pages, urls=Path(urls).read_text().split())
+def main(arguments: list[str]) -> None:
+    """Fetch the pages of a file; write JSON lines."""
+    urls, output, in_flight, _ = order(arguments)
+    process = CrawlerProcess(
+        SETTINGS
+        | {"CONCURRENT_REQUESTS": in_flight, "CONCURRENT_REQUESTS_PER_DOMAIN": in_flight}
+        | {"FEEDS": {output: {"format": "jsonlines"}}}
+    )
+    process.crawl(Pages, urls=urls)
     process.start()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

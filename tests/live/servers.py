@@ -73,14 +73,15 @@ def free_port() -> int:
 class Nginx:
     """A running nginx. `origin(address)` begins its URLs; `seen()` is what its access log holds."""
 
-    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, scheme: str, port: int, process: subprocess.Popen[bytes]) -> None:
         self._folder = folder
+        self._scheme = scheme
         self.port = port
         self.process = process
 
     def origin(self, address: str) -> str:
         """Scheme, address and port."""
-        return f"http://{address}:{self.port}"
+        return f"{self._scheme}://{address}:{self.port}"
 
     def seen(self) -> list[tuple[str, int, str]]:
         """Address asked, status given and path of every request so far."""
@@ -96,22 +97,24 @@ def nginx(
     *,
     http: str = "",
     server: str = "",
+    tls: bool = False,
     log: bool = True,
     command: Sequence[str] = (),
 ) -> Iterator[Nginx]:
     """nginx serving `root` (it may hold nginx variables) on `addresses`; ended by its process id.
 
-    `http` and `server` are directives for those blocks; `command` goes before nginx (taskset).
+    `http` and `server` are directives for those blocks (with `tls` they name the certificate); `command`
+    goes before nginx (taskset).
     """
     binary = nginx_path()
     assert binary is not None
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port, how = free_port(), "backlog=4096 ssl" if tls else "backlog=4096"
     (folder / "nginx.conf").write_text(
         _CONFIG.format(
             folder=folder, root=root, http=http, server=server,
             log=f"{folder}/access.log seen" if log else "off",
-            listen="\n".join(f"        listen {address}:{port} backlog=4096;" for address in addresses),
+            listen="\n".join(f"        listen {address}:{port} {how};" for address in addresses),
         )
     )  # fmt: skip
     process = subprocess.Popen(
@@ -120,7 +123,7 @@ def nginx(
     )
     try:
         _await_listening(process, port, next(iter(addresses)), folder / "error.log")
-        yield Nginx(folder, port, process)
+        yield Nginx(folder, "https" if tls else "http", port, process)
     finally:
         process.terminate()
         process.wait(READY)

@@ -68,6 +68,7 @@ def test_the_examples_do_what_the_readme_says(tmp_path: Path) -> None:
 def test_every_command_and_option_that_is_named_exists() -> None:
     """No `canter COMMAND`, `--option` or `make TARGET` of the README is made up."""
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands |= {str(group.name) for group in app.registered_groups}
     assert set(re.findall(r"\bcanter ([a-z]+)", README)) <= commands
     known = subprocess.run(
         [sys.executable, "-m", "canter", "run", "--help"],

@@ -1,15 +1,19 @@
-"""The project's benchmarks that need nothing but the package: `canter bench pace`."""
+"""The project's benchmarks: `pace` is here, the others are programs of the checkout."""
 
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+import canter
 from canter.apps.results import print_json, say
+from canter.errors import ConfigError
 from canter.pace import HostPace
 from canter.simulation.population import EVALUATION, hard_host, steady_host
 from canter.simulation.score import MINUTES, PAGES, RIVALS, Pace, Score, finite, ours, rival
@@ -68,6 +72,23 @@ def _print_runs(rows: list[tuple[str, str, Score]]) -> None:
     _console().print(table)
 
 
+def bench_in_checkout(name: str, arguments: Sequence[str]) -> int:
+    """Run `bench/NAME` of the checkout that this package is installed from; its exit status.
+
+    Raises ConfigError where the package was installed without one.
+    """
+    checkout = Path(canter.__file__).parents[2]
+    if not (checkout / "bench" / "machine.py").is_file():
+        raise ConfigError(
+            f"canter bench {name} is measured in a checkout of the project: clone it, then make .venv/.bench"
+        )
+    command = [sys.executable, "-m", f"bench.{name}", *arguments]
+    try:
+        return subprocess.run(command, cwd=checkout, check=False).returncode  # noqa: S603  the checkout's own
+    except KeyboardInterrupt:  # the program has had it, too
+        return 130
+
+
 def _console() -> Console:
     """As wide as the table where it is no terminal that says how wide it is."""
     return Console() if sys.stdout.isatty() else Console(width=140)
@@ -78,4 +99,4 @@ def hosts_of(quick: bool, hosts: int | None) -> int:
     return hosts if hosts is not None else 18 if quick else 126
 
 
-__all__ = ["EVALUATION", "bench_pace", "hosts_of"]
+__all__ = ["EVALUATION", "bench_in_checkout", "bench_pace", "hosts_of"]

@@ -81,8 +81,9 @@ def demo(
     raise typer.Exit(run_demo(pages, **context.obj))
 
 
-for command in (run, export, check, extract, crawls, prune, hosts, demo, bench):
+for command in (run, export, check, extract, crawls, prune, hosts, demo):
     app.command()(command)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:
