@@ -20,6 +20,7 @@ from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
+from canter.learned import Pause
 from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
 from canter.permission import Permission
 from canter.policy import Policy
@@ -30,8 +31,6 @@ from canter.rules.schedule import Backoff, Done, RetryLater, next_step
 from canter.sites import AUTO, Site
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
-
-REMEMBER = 60.0  # seconds between notes of what the paces learned
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
 
@@ -75,7 +74,6 @@ class Engine:
         self._timer_at = math.inf
         self._quiet = asyncio.Event()  # nothing is in flight
         self._quiet.set()
-        self._remember_at = self._loop.time() + REMEMBER
         self._draining, self._fed = False, True
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._writer = Writer(work, 0, self._take_notes, self._committed, keeper)
@@ -120,7 +118,7 @@ class Engine:
         await asyncio.gather(*self._fetchers, return_exceptions=True)
         for job in list(self._frontier.awaited()):
             answer_fetch(job, None, STOPPED)
-        self._frontier.remember(self._loop.time())
+        self._frontier.remember_all(self._loop.time())
         if self._writing:
             self._writer.close()
             await asyncio.wait([self._writing])
@@ -258,8 +256,8 @@ class Engine:
         now = self._loop.time()
         verdict = classify(answer, now_utc=now + self._offset)
         sample = sample_of(answer, verdict, sent_at, now + self._offset)
-        host.pace.on_response(now, sample) if sample else host.pace.on_drop(now)
-        self._observe(host, answer)
+        paused = host.paced.on_response(now, sample) if sample else host.pace.on_drop(now)
+        self._observe(host, answer, paused)
         if isinstance(job, RobotsJob):
             await self._permission.answered(host, job, answer, verdict, now)
             now = self._loop.time()
@@ -283,10 +281,14 @@ class Engine:
         else:
             answer_fetch(job, None, STOPPED)
 
-    def _observe(self, host: Host, answer: Response | Fault) -> None:
+    def _observe(self, host: Host, answer: Response | Fault, paused: Pause | None) -> None:
         size = len(answer.body) if isinstance(answer, Response) else 0
         self._writer.count(requests=1, bytes=size, rejected=answer.status in (429, 503))
         self._observer.request(host.name, answer.status, answer.elapsed, size)
+        if paused:
+            self._observer.event(
+                "host_paused", host=host.name, seconds=paused.until - paused.at, reason=paused.reason
+            )
 
     # ---- pages
 
@@ -366,10 +368,7 @@ class Engine:
     # ---- the writer's side
 
     def _take_notes(self) -> Notes:
-        now = self._loop.time()
-        if now >= self._remember_at:
-            self._frontier.remember(now)
-            self._remember_at = now + REMEMBER
+        self._frontier.remember(self._loop.time())
         notes, self._frontier.notes = self._frontier.notes, Notes()
         return notes
 

@@ -41,7 +41,7 @@ class Frontier:
         self._started = -math.inf  # UTC seconds: when the crawl began
         self._heap: list[tuple[float, float, int, Host]] = []  # at, last served, turn
         self._turns = 0
-        self._paces = Paces(work, policy, offset)
+        self._paces = Paces(work, policy, observer, offset)
         self._widen_at = -math.inf
         self.active: dict[int, Host] = {}
         self.crawl: int | None = None
@@ -63,8 +63,7 @@ class Frontier:
                 host.in_flight += 1
                 host.served = now
                 if found.verdict is None:
-                    host.pace.on_send(now)
-                    host.paced.learned = True
+                    self._paces.on_send(host.paced, now)
             self.schedule(host, now)
             if found:
                 return found
@@ -262,8 +261,12 @@ class Frontier:
         return host
 
     def remember(self, now: float) -> None:
-        """Note what every pace that was used has learned since."""
+        """Note what paces have learned, so that a crash loses little of it; some of them at each call."""
         self._paces.remember(self.notes, now)
+
+    def remember_all(self, now: float) -> None:
+        """Note what every pace that was used has learned since."""
+        self._paces.remember_all(self.notes, now)
 
     def paces(self, names: Iterable[str], now: float) -> dict[str, PaceFacts]:
         """How those of the hosts that are in the window are asked."""
@@ -294,7 +297,7 @@ class Frontier:
     def _release(self, host: Host, now: float) -> None:
         del self.active[host.row.id]
         host.paced.hosts.remove(host)
-        if host.paced.learned and not host.paced.hosts:
+        if not host.paced.hosts:
             note_pace(self.notes, host.paced, now)
 
     # ---- when a host's next turn is

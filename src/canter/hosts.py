@@ -6,17 +6,21 @@ import asyncio
 import math
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from canter.learned import Pause, Seen, seen_of
 from canter.model import Limits, Task, Verdict
+from canter.pace import Sample
 from canter.policy import Pace, Policy
-from canter.protocols import HostNote, HostRow, PaceFacts, Work
+from canter.protocols import HostNote, HostRow, Observer, PaceFacts, Work
 from canter.robots import HostRobots
 from canter.rules.schedule import RetryBudget
 from canter.sites import Site
 
 MAX_PACES = 20_000  # paces kept in memory, of active hosts and of resting ones
+REMEMBER = 30.0  # seconds that what a pace learned may wait to be noted; a crash loses no more than a minute
+AT_ONCE = 200  # paces noted with one batch, so that 2,000 of them do not hold up the loop
 START = (-(2.0**60), -(2**63))  # before every task
 
 
@@ -64,17 +68,38 @@ Job = PageJob | RobotsJob
 
 @dataclass(slots=True, eq=False)
 class PaceEntry:
-    """A pace, and the active hosts that share it (`pace_key`)."""
+    """A pace, the active hosts that share it (`pace_key`), and what is counted beside it.
+
+    `offset` + engine time = UTC seconds.
+    """
 
     key: str
     pace: Pace
+    offset: float
+    seen: Seen = field(default_factory=Seen)
     budget: RetryBudget = field(default_factory=RetryBudget)
     hosts: list[Host] = field(default_factory=list)
     learned: bool = False  # there is something to remember
+    rejections: int = 0  # of earlier runs
 
     def set_floor(self) -> None:
         """Heed the longest crawl-delay of the hosts."""
         self.pace.set_floor(max((host.robots.crawl_delay() or 0.0 for host in self.hosts), default=0.0))
+
+    def on_response(self, now: float, sample: Sample) -> Pause | None:
+        """Tell the pace of an answer; the pause that it leads to."""
+        pace = self.pace
+        before = pace.paused_until
+        pace.on_response(now, sample)
+        if pace.paused_until <= before:
+            return None
+        self.seen.paused(now + self.offset, pace.paused_until + self.offset, pace.pause_reason or "paused")
+        return self.seen.pause
+
+    def memory(self, now: float) -> dict[str, Any]:
+        """What the store remembers: `learned` tells how it is read again."""
+        self.seen.rejections = self.rejections + self.pace.rejections
+        return {**self.pace.memory(now), "seen": asdict(self.seen)}
 
 
 @dataclass(slots=True, eq=False)
@@ -138,11 +163,13 @@ class Notes:
 class Paces:
     """The paces of active hosts, and of many resting ones, by pace key."""
 
-    def __init__(self, work: Work, policy: Policy, offset: float) -> None:
+    def __init__(self, work: Work, policy: Policy, observer: Observer, offset: float) -> None:
         self._work = work
         self._policy = policy
+        self._observer = observer
         self._offset = offset
         self._entries: OrderedDict[str, PaceEntry] = OrderedDict()
+        self._unsaved: deque[tuple[float, PaceEntry]] = deque()  # by when they first had something to note
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,11 +179,21 @@ class Paces:
         key = self._policy.pace_key(name)
         entry = self._entries.get(key)
         if entry is None:
-            entry = PaceEntry(key, self._policy.pace(name, self._work.memory(key), self._offset))
+            entry = self._recall(key, name)
             self._make_room()
             self._entries[key] = entry
         self._entries.move_to_end(key)
+        entry.seen.used_by(name, self._policy.book.names(name))
         return entry
+
+    def _recall(self, key: str, name: str) -> PaceEntry:
+        """The pace as an earlier run left it; afresh, and said so, where that cannot be read."""
+        memory = self._work.memory(key)
+        pace = self._policy.pace(name, memory, self._offset)
+        if pace.warning:
+            self._observer.event("pace_memory", host=name, reason=pace.warning)
+        seen = seen_of(memory)
+        return PaceEntry(key, pace, self._offset, seen, rejections=seen.rejections)
 
     def _make_room(self) -> None:
         if len(self._entries) >= MAX_PACES:
@@ -164,17 +201,32 @@ class Paces:
             if resting:
                 del self._entries[resting.key]
 
+    def on_send(self, entry: PaceEntry, now: float) -> None:
+        """A request of a host that has this pace goes out."""
+        entry.pace.on_send(now)
+        entry.seen.requests += 1
+        if not entry.learned:
+            entry.learned = True
+            self._unsaved.append((now, entry))
+
     def remember(self, notes: Notes, now: float) -> None:
+        """Note what the paces have learned that were used a while ago and not noted since, some at a time."""
+        for _ in range(AT_ONCE):
+            if not self._unsaved or self._unsaved[0][0] > now - REMEMBER:
+                return
+            note_pace(notes, self._unsaved.popleft()[1], now)
+
+    def remember_all(self, notes: Notes, now: float) -> None:
         """Note what every pace that was used has learned since."""
-        for entry in self._entries.values():
-            if entry.learned:
-                note_pace(notes, entry, now)
+        while self._unsaved:
+            note_pace(notes, self._unsaved.popleft()[1], now)
 
 
 def note_pace(notes: Notes, entry: PaceEntry, now: float) -> None:
-    """Have the store remember what a pace has learned."""
-    notes.paces[entry.key] = entry.pace.memory(now)
-    entry.learned = False
+    """Have the store remember what a pace has learned, if there is anything new."""
+    if entry.learned:
+        notes.paces[entry.key] = entry.memory(now)
+        entry.learned = False
 
 
 def facts_of(host: Host, now: float, offset: float) -> PaceFacts:

@@ -17,7 +17,7 @@ from canter.model import Record
 from canter.protocols import PaceFacts
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_LEVEL_OF = {"robots": "debug", "retry": "info", "host_paused": "warning", "host_down": "warning"}
+_LEVEL_OF = {"robots": "debug", "host_down": "warning", "pace_memory": "warning"}  # the others: info
 _BUSIEST = 5
 _MOST_ROWS = 300  # hosts in one report of news
 _MOST_FRESH = 10_000  # hosts that may wait for a report

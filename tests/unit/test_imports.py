@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
     "observe": {"model", "protocols"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
-    "hosts": SITES | {"rules", "pace", "policy", "robots"},
+    "learned": {"model"},
+    "hosts": SITES | {"rules", "pace", "policy", "robots", "learned"},
     "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
     "cookies": SITES,
     "asking": SITES | {"rules", "pace", "extraction", "policy", "hosts"},
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "writer": {"protocols", "hosts"},
     "engine": SITES
     | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
-    | {"rules"},
+    | {"rules", "learned"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
@@ -65,7 +66,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": {"pace"},  # hosts that are none, to measure paces on
     # programs: nobody imports them
     "apps": SITES
-    | {"pace", "simulation", "extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"},
+    | {"pace", "simulation", "extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"}
+    | {"learned"},
     "__main__": {"apps"},
 }
 
@@ -89,6 +91,7 @@ PURE = (
     "records",
     "again",
     "cookies",
+    "learned",
 )
 
 # Each of these is one adapter: it may not know a sibling of its kind.

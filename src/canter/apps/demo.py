@@ -21,11 +21,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from canter.apps.hosts import failed_text, rate_text
 from canter.apps.market import Expected, MarketProcess, ShopTruth
 from canter.apps.progress import progress
 from canter.apps.results import print_summary, say
 from canter.config import Settings, resolve
 from canter.extraction import Extractor
+from canter.learned import Learned, learned
 from canter.model import ErrorType, Outcome, Record
 from canter.run.supervisor import Order, Supervisor
 from canter.sites import load_site_file
@@ -112,7 +114,7 @@ class _Demo:
         self._console.print(_learned(self._paces(), first, second, self._truth))
         ceiling = self._order.settings.rate_ceiling(None, adaptive=True)
         self._say(
-            f"learned: the rate that has held so far, never above --max-rate ({ceiling:g}/s unless told "
+            f"learned: requests/s that have held so far, never above --max-rate ({ceiling:g}/s unless told "
             "otherwise); refused: 429 and 503 answers."
         )
         return self._judge(first, second)
@@ -130,10 +132,10 @@ class _Demo:
             history.close()
         return Day(crawl, records, self._market.expected(), self._market.stats())
 
-    def _paces(self) -> dict[str, dict[str, Any]]:
+    def _paces(self) -> dict[str, Learned]:
         crawls = SqliteCrawls(self._order.store, create=False)
         try:
-            return crawls.paces()
+            return {row[0]: learned(*row) for row in crawls.paces()}
         finally:
             crawls.close()
 
@@ -269,16 +271,16 @@ def _changes(day: Day, truth: list[ShopTruth]) -> Table:
     return table
 
 
-def _learned(paces: dict[str, dict[str, Any]], first: Day, second: Day, truth: list[ShopTruth]) -> Table:
-    numbers = ("learned", "refused day 1", "day 2", "failures", "pages recovered")
+def _learned(paces: dict[str, Learned], first: Day, second: Day, truth: list[ShopTruth]) -> Table:
+    numbers = ("learned", "refused at", "refused day 1", "day 2", "failures", "pages recovered")
     table = _table("shop", "really bears", *numbers, right=numbers)
     for shop in truth:
-        rate = paces.get(shop.host, {}).get("rate")
+        pace = paces[shop.host]
         before, after = first.stats[shop.name], second.stats[shop.name]
         refused, in_all = _count(before, _REFUSALS), _count(after, _REFUSALS)
         recovered = sum(_recovered(record) for day in (first, second) for record in _of_shop(day, shop))
         counts = (refused, in_all - refused, _count(after, _TROUBLES), recovered)
-        table.add_row(shop.name, shop.limit, f"{rate:.1f}/s" if rate else "-", *map(str, counts))
+        table.add_row(shop.name, shop.limit, rate_text(pace), failed_text(pace), *map(str, counts))
     return table
 
 

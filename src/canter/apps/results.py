@@ -1,9 +1,8 @@
-"""What the commands print: records, crawls, hosts, summaries."""
+"""What the commands print: records, crawls, summaries."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import islice
@@ -150,43 +149,3 @@ def print_crawls(store: Path, *, as_json: bool) -> None:
             f"{row.queued:,}", f"{failed:,}", Text(" ".join(row.arguments)),
         )  # fmt: skip
     Console().print(table)
-
-
-def print_hosts(store: Path, host: str | None, *, as_json: bool) -> None:
-    """What has been learned about each host, or about one; as JSON with its robots.txt and sitemaps."""
-    crawls = SqliteCrawls(store, create=False)
-    try:
-        paces = crawls.paces()
-        if host is not None:
-            if host not in paces:
-                raise ConfigError(f"{store}: nothing is known of {host}; `canter hosts` lists the others")
-            paces = {host: paces[host]}
-        if as_json:
-            rows = (
-                {"host": key, **memory, "at": utc_iso(memory["at"]), "robots": crawls.robots(key)}
-                for key, memory in paces.items()
-            )
-            print_json(list(rows))
-            return
-    finally:
-        crawls.close()
-    table = Table(box=None, header_style="bold")
-    for name in ("host", "requests/s", "refused at", "rejections", "learned"):
-        table.add_column(name, justify="left" if name in ("host", "learned") else "right")
-    for key, memory in paces.items():
-        table.add_row(
-            Text(key), _rate(memory.get("rate")), _rate(memory.get("failed")),
-            str(memory.get("rejections", 0)), _ago(time.time() - memory["at"]),
-        )  # fmt: skip
-    Console().print(table)
-
-
-def _rate(rate: float | None) -> str:
-    return f"{rate:.2f}" if isinstance(rate, int | float) else "-"
-
-
-def _ago(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return "just now"

@@ -84,6 +84,10 @@ class SiteBook:
             rules = self._rules[host] = _strictest(host, [claim.site for claim in self._of(host)])
         return rules
 
+    def names(self, host: str) -> list[str]:
+        """The sites that claim a host key, the best claim first; the built-in one where none does."""
+        return list(dict.fromkeys(claim.site.name for claim in self._of(host))) or [AUTO.name]
+
     def _of(self, host: str) -> tuple[_Claim, ...]:
         claims = self._by_host.get(host)
         if claims is None:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from canter.apps.commands.options import FormatOption, StoreOption, store_path
-from canter.apps.results import export_records, format_of, print_crawls, print_hosts, say
-from canter.errors import ConfigError
+from canter.apps.hosts import known_host, print_hosts
+from canter.apps.results import export_records, format_of, print_crawls, say
 from canter.model import Outcome
 from canter.quantities import parse_seconds
 from canter.stores.sqlite import RunLock, SqliteCrawls
@@ -74,12 +74,12 @@ def prune(
 
 
 def hosts(
-    host: Annotated[str | None, typer.Argument(help="One host.")] = None,
+    host: Annotated[str | None, typer.Argument(help="One host, in detail.")] = None,
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what was learned about HOST.")] = False,
 ) -> None:
-    """Show what has been learned about each host.
+    """Show what has been learned about each host: those first that are paused, refused most or slowest.
 
     Example: canter hosts shop.acme.example --forget
     """
@@ -92,9 +92,9 @@ def hosts(
     opened = SqliteCrawls(path, create=False)
     try:
         with RunLock(path):
-            known = opened.forget(host)
+            known = known_host(opened, host)
+            opened.forget(known.host, known.hosts)
     finally:
         opened.close()
-    if not known:
-        raise ConfigError(f"{path}: nothing has been learned about {host}; `canter hosts` lists the others")
-    say(f"forgot {host}")
+    shared = f", the limit that {', '.join(known.hosts)} share" if known.host != host else ""
+    say(f"forgot {known.host}{shared}")

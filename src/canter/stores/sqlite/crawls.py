@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,11 +231,14 @@ class SqliteCrawls:
         with transaction(self.db, self.path):
             self.db.execute(f"DELETE FROM {what}")
 
-    def paces(self) -> dict[str, dict[str, Any]]:
-        """What was learned, by pace key."""
+    def paces(self, key: str | None = None) -> Iterator[tuple[str, float, dict[str, Any]]]:
+        """Of every pace key, or of one: when (UTC seconds) and what was learned; empty where unreadable."""
         with reading(self.path):
-            rows = self.db.execute("SELECT key, at, memory FROM pace ORDER BY key").fetchall()
-        return {key: {"at": at, **(_loads(memory) or {})} for key, at, memory in rows}
+            for name, at, memory in self.db.execute(
+                "SELECT key, at, memory FROM pace WHERE ?1 IS NULL OR key=?1 ORDER BY key", (key,)
+            ):
+                found = _loads(memory)
+                yield name, at, found if isinstance(found, dict) else {}
 
     def robots(self, host: str) -> dict[str, dict[str, Any]]:
         """The last robots.txt of a host, by scheme: `status`, `fetched_at` (UTC, ISO 8601), `sitemaps`."""
@@ -250,11 +253,15 @@ class SqliteCrawls:
             for scheme, answer in from_json(row[0] if row else None).items()
         }
 
-    def forget(self, key: str) -> bool:
-        """Forget what was learned of a pace key; False where nothing was known."""
+    def forget(self, key: str, hosts: Iterable[str] = ()) -> bool:
+        """Forget what was learned of a pace, and when its hosts may be asked; False: nothing was known."""
+        names = orjson.dumps([key, *hosts]).decode()
         with transaction(self.db, self.path):
             found = self.db.execute("DELETE FROM pace WHERE key=?", (key,)).rowcount
-            self.db.execute("UPDATE host SET rate=NULL, not_before=0 WHERE name=?", (key,))
+            self.db.execute(
+                "UPDATE host SET rate=NULL, not_before=0 WHERE name IN (SELECT value FROM json_each(?))",
+                (names,),
+            )
         return found > 0
 
 
