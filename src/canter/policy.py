@@ -13,7 +13,7 @@ from canter.model import ErrorType, Limits, Outcome, Task, Tls, Verdict
 from canter.pace import HostPace, OpenPace
 from canter.rules.robots import product_token
 from canter.sites import Site, SiteBook
-from canter.urls import BadUrl, host_name, parse_url, shard_of
+from canter.urls import BadUrl, PageUrl, host_name, host_of, parse_url, shard_of
 
 Pace = HostPace | OpenPace
 
@@ -26,14 +26,15 @@ class Policy:
         self.book = book
         self.agent = product_token(settings.user_agent)
         self._extractors: dict[str, Extractor] = {}
+        self._limits: dict[str, Limits] = {}
 
     def site(self, task: Task) -> Site | None:
         """The site whose rules read the task's page: the one its source names, or that claims its URL.
 
         `AUTO` where nobody does either; None only where the source names a site that there is not.
         """
-        url = parse_url(task.url)
-        return None if isinstance(url, BadUrl) else self.book.claim(url, task.site)
+        host = host_of(task.url)
+        return self.book.claim(PageUrl(task.url, host, task.key), task.site) if host else None
 
     def extractor(self, site: Site) -> Extractor:
         """The site's compiled rules."""
@@ -85,7 +86,11 @@ class Policy:
         """The bounds of a request for one of the site's pages."""
         if site is None:
             return self.settings.limits
-        return Limits(*(self._choose(name, getattr(site, name)) for name in LIMITS))
+        limits = self._limits.get(site.name)
+        if limits is None:
+            limits = Limits(*(self._choose(name, getattr(site, name)) for name in LIMITS))
+            self._limits[site.name] = limits
+        return limits
 
     def tls(self, host: str) -> Tls:
         """How a host key proves who it is and what it is shown; a bundle that its site names goes first."""

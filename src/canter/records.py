@@ -21,7 +21,7 @@ from canter.model import (
 from canter.protocols import Visit
 from canter.rules.change import canonical, difference, fingerprint
 from canter.sites import Site
-from canter.urls import BadUrl, parse_url
+from canter.urls import host_of
 
 _READABLE = (None, ErrorType.EXTRACTION, ErrorType.TOO_LARGE)
 
@@ -127,7 +127,7 @@ def _record(end: End, fields: Fields, changed: bool | None, previous: Fields) ->
     assert verdict.outcome is not None
     return Record(
         url=task.url, final_url=task.target, redirects=list(task.hops),
-        site=end.site.name if end.site else None, host=_host(task), crawl=task.crawl,
+        site=end.site.name if end.site else None, host=host_of(task.url) or None, crawl=task.crawl,
         request_id=end.request_id, fetched_at=utc_iso(end.utc), status=answer.status if answer else None,
         outcome=verdict.outcome.value, error_type=verdict.error_type.value if verdict.error_type else None,
         error=verdict.message if verdict.outcome is Outcome.FAILED else None, attempts=task.attempt,
@@ -135,9 +135,3 @@ def _record(end: End, fields: Fields, changed: bool | None, previous: Fields) ->
         previous=previous, missing=list(end.extraction.missing) if end.extraction else [], line=task.line,
         source=dict(task.columns or {}), fields=fields,
     )  # fmt: skip
-
-
-def _host(task: Task) -> str | None:
-    """The page's own host, wherever redirects led."""
-    url = parse_url(task.url)
-    return None if isinstance(url, BadUrl) else url.host

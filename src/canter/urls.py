@@ -82,6 +82,12 @@ def _why(text: str, *, relative: bool) -> str:
     return "not a URL: its host or port cannot be one"
 
 
+def host_of(href: str) -> str:
+    """The host key of a URL that was normalised, without parsing it again; "" for a text that never was."""
+    parts = href.split("/", 3)
+    return parts[2] if len(parts) == 4 else ""
+
+
 def url_key(href: str) -> int:
     """The 64-bit key of a normalised URL, signed so that SQLite keeps it as an integer.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import html
 import json
+import random
 from pathlib import Path
 
 import pytest
 
 from canter.extraction import Page
-from canter.extraction.charset import charset_of, decode, encoding
+from canter.extraction.charset import charset_of, decode, early, encoding
+from canter.extraction.html import Tree
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the corpus is not at {CORPUS}")
@@ -142,3 +144,29 @@ def test_every_case_of_html5lib() -> None:
         body = data["__bytes_latin1__"].encode("latin-1") if isinstance(data, dict) else data.encode()
         assert charset_of(body, None) == case["encoding"].lower(), body[:200]
         assert Page("", 200, {}, body).tree.charset == case["encoding"].lower(), body[:200]
+
+
+PIECES = [
+    b"<meta charset=utf-8>", b"<META CHARSET='gbk'>", b"<meta charset=utf-16>",
+    b"<meta charset=x-user-defined>",
+    b'<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-2">', b'<meta charset="nonsense">',
+    b"<meta content='text/html; charset=shift_jis' http-equiv=content-type>", b"<!-- <meta charset=gbk> -->",
+    b"<meta name=x content='charset=koi8-r'>", b"<script>'<meta charset=gbk>'</script>", b"<!--",
+    b"<textarea>",
+    b"<noscript><meta charset=euc-kr></noscript>", b"<template><meta charset=big5></template>", b"<style>",
+    b"<svg><meta charset=gb2312></svg>", b"<title>a<meta charset=big5></title>", b"<a title='", b"<frameset>",
+    b'<?xml version="1.0" encoding="iso-8859-7"?>', b"\xc3\xa9", b"\xe9", b"\0", b"<",
+    b"<meta charset=", b" " * 980,
+]  # fmt: skip
+
+
+def test_an_early_meta_is_what_the_parser_would_find() -> None:
+    """Where the first 1,024 bytes decide the encoding, the parse of the whole page decides the same."""
+    decided = 0
+    draw = random.Random(6)
+    for _ in range(4_000):
+        body = b"".join(draw.choices(PIECES, k=draw.randrange(1, 9)))
+        if (found := early(body)) is not None:
+            decided += 1
+            assert Tree(body).charset == found, body
+    assert decided > 1_000

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canter.urls import MAX_URL, BadUrl, PageUrl, host_name, is_public_suffix, parse_url
+from canter.urls import MAX_URL, BadUrl, PageUrl, host_name, host_of, is_public_suffix, parse_url
 
 TABLES = Path(__file__).parents[2].parent / "shared" / "corpus" / "tables"
 
@@ -200,6 +200,7 @@ def test_one_spelling(text: str, normal: str, host: str) -> None:
     found = parse_url(text)
     assert isinstance(found, PageUrl)
     assert (found.href, found.host) == (normal, host)
+    assert host_of(found.href) == host
     assert found == parse_url(normal)
 
 
@@ -267,3 +268,9 @@ def test_normalising_is_idempotent_and_never_raises(text: str, base: str | None,
     assert "#" not in found.href
     assert "@" not in found.href.split("/")[2]
     assert host_name(found.host)
+
+
+@pytest.mark.parametrize("text", ["", "shop.example", "https://shop.example", "mailto:a@shop.example"])
+def test_no_host_in_what_was_never_normalised(text: str) -> None:
+    """A text that no URL was made of names no host, and raises nothing."""
+    assert host_of(text) == ""

@@ -34,10 +34,17 @@ def declared(body: bytes, content_type: str | None) -> str | None:
 
 def sniffed(body: bytes) -> str:
     """The encoding by an early `<meta>`, then by one anywhere, then by what the bytes look like."""
+    return early(body) or _named(turbohtml.parse(body, positions=False, detect_encoding=True))
+
+
+def early(body: bytes) -> str | None:
+    """The encoding by an early `<meta>`, as the parser would find it, without a look at the rest."""
     head = turbohtml.parse(body[:_HEAD], positions=False)
-    if head.encoding_confidence != "certain":
-        head = turbohtml.parse(body, positions=False, detect_encoding=True)
-    return (head.encoding or "windows-1252").lower()
+    return _named(head) if head.encoding_confidence == "certain" else None
+
+
+def _named(document: turbohtml.Document) -> str:
+    return (document.encoding or "windows-1252").lower()
 
 
 def decode(body: bytes, charset: str) -> str:

@@ -26,7 +26,7 @@ from canter.model import ErrorType
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
 from canter.run.errands import Done, Errand, bounds_of
-from canter.run.memory import bounded_memory, keep_freed_memory
+from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory
 from canter.sites import Site, SiteBook
 from canter.stores.sqlite import SqliteWork
 from canter.stores.warc import WarcKeeper
@@ -101,6 +101,7 @@ class _Worker:
             work, transport, policy, observer, offset=offset, first_number=work.epoch << 32, keeper=keeper
         )
         engine.start(a.crawl, a.started)
+        collect_seldom()
         self._listen(loop, engine, observer)
         reporting = loop.create_task(self._report(engine, observer))
         try:
