@@ -40,6 +40,18 @@ WHOLE: Mapping[str, Scenario] = {
         head(CHUNKED),
         b"%X;name=value\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(TEXT), TEXT),
     ),
+    "chunks_without_cr": page(
+        "Lines between chunks end without CR.",
+        head(CHUNKED),
+        CHUNKS.replace(b"\r", b""),
+        Step.KEEP,
+    ),
+    "space_in_chunk_size": page(
+        "White space and an extension after a chunk size.",
+        head(CHUNKED),
+        b"%x ; a=b\r\n%b\r\n0 \r\n\r\n" % (len(TEXT), TEXT),
+        Step.KEEP,
+    ),
     "byte_by_byte": page(
         "Every byte in a chunk.", head(CHUNKED), b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n", body=b"x" * 5000
     ),
@@ -86,6 +98,15 @@ WHOLE: Mapping[str, Scenario] = {
         "A false Content-Length beside chunks.", head("Content-Length: 5", CHUNKED) + CHUNKS
     ),
     "folded_header": page("A header goes on in the next line.", head("X-Long: one", "  two", LENGTH) + TEXT),
+    "header_without_colon": page(
+        "Lines that are no header, one of them folded.",
+        head("X-None", LENGTH, "HTTP/1.1 200 OK", "  and on", "X Y: z", ": none") + TEXT,
+        Step.KEEP,
+    ),
+    "space_before_colon": page(
+        "White space before a colon.", head(f"Content-Length : {len(TEXT)}") + TEXT, Step.KEEP
+    ),
+    "cr_in_header": page("A CR within a header.", head("X-Two: one\rtwo", LENGTH) + TEXT, Step.KEEP),
     "latin1_header": page(
         "A header that is not UTF-8.", answer(TEXT).replace(b"\r\n\r\n", b'\r\nETag: "caf\xe9"\r\n\r\n', 1)
     ),

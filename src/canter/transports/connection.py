@@ -13,13 +13,12 @@ from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
+from canter.transports.chunks import LineEnds
 from canter.transports.faults import MAX_HEAD, FirstByteTimeout, HeadTooLarge
+from canter.transports.heads import BadHead, usable
 
 _END = re.compile(rb"\n\r?\n")  # of a head; a line may end without CR, RFC 9112 section 2.2
 _VERSION = b"HTTP/"
-_LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r\n]*)\r?(?=\n)", re.IGNORECASE)
-_LONG = re.compile(rb"\ncontent-length[ \t]*:[ \t]*\d{19,}[ \t]*\r?\n")
-_TRANSFER = re.compile(rb"\ntransfer-encoding[ \t]*:([^\r\n]*)\r?(?=\n)", re.IGNORECASE)
 
 
 class Asking(Protocol):
@@ -55,6 +54,8 @@ class Connection(ResponseHandler):
         self._awaits_head = False
         self._part = bytearray()  # of a head that is not whole yet
         self._head_size = 0  # bytes of the heads of this answer before the part
+        self._body_begins = False  # in chunks
+        self._line_ends: LineEnds | None = None
         self._first_byte_timeout = 0.0
         self._due = self._armed = 0.0  # loop times: of the next byte at the latest, and of the timer
         asking.get().dialled()
@@ -68,6 +69,7 @@ class Connection(ResponseHandler):
         self._awaits_head = True
         self._part.clear()
         self._head_size = 0
+        self._body_begins, self._line_ends = False, None
         self._first_byte_timeout = asking.get().first_byte_timeout
         super().set_response_params(**options)
 
@@ -112,7 +114,10 @@ class Connection(ResponseHandler):
         elif data and (self._payload is None or self._payload.is_eof()):
             self._stop()  # nobody asked for it
             return
-        super().data_received(data)
+        if self._body_begins:
+            self._body_begins = False
+            self._line_ends = LineEnds.needed(data)
+        super().data_received(self._line_ends.feed(data) if self._line_ends else data)
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         if not self._awaits_head:
@@ -152,9 +157,9 @@ class Connection(ResponseHandler):
         part.clear()
         self._head_size += size
         try:
-            head = _framed(whole)
-        except BadHttpMessage as error:
-            return self._refuse(error)
+            head, self._body_begins = usable(whole)
+        except BadHead as error:
+            return self._refuse(BadHttpMessage(str(error)))
         super().data_received(head)
         if self.exception() is not None:
             return b""
@@ -171,37 +176,3 @@ class Connection(ResponseHandler):
         self.force_close()
         if self.transport is not None:
             self.transport.close()
-
-
-def _framed(head: bytes) -> bytes:
-    """The head with one statement of where its body ends. Raises BadHttpMessage where there are two.
-
-    RFC 9112 section 6.3: chunks count before a length, a length that is repeated counts once. One that
-    no machine can count to says nothing, as browsers and curl have it: the connection ends the body.
-    """
-    lowered = head.lower()
-    if b"\ntransfer-encoding" in lowered:
-        if _is_chunked(lowered):
-            return _LENGTH.sub(b"", head)
-        head = _TRANSFER.sub(b"", head)
-    lengths = lowered.count(b"\ncontent-length")
-    if not lengths or (lengths == 1 and not _LONG.search(lowered)):
-        return head
-    told = list(dict.fromkeys(value.strip() for value in _LENGTH.findall(head)))
-    if len(told) > 1:
-        text = b" and ".join(told[:2]).decode("latin-1")
-        raise BadHttpMessage(f"two different Content-Length headers, {text}")
-    line = _LENGTH.search(head)
-    if line is None or _LONG.search(lowered):
-        return _LENGTH.sub(b"", head)
-    return head[: line.end()] + _LENGTH.sub(b"", head[line.end() :])
-
-
-def _is_chunked(lowered: bytes) -> bool:
-    """Whether the body comes in chunks. Raises BadHttpMessage for transfer codings that nobody asked for."""
-    codings = b",".join(_TRANSFER.findall(lowered)).split(b",")
-    named = [name for coding in codings if (name := coding.strip()) not in (b"", b"identity")]
-    if named not in ([], [b"chunked"]):
-        text = b", ".join(named).decode("latin-1")
-        raise BadHttpMessage(f"the transfer coding {text[:60]!r} is none that was asked for")
-    return bool(named)
