@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from canter.extraction import Page
+from canter.extraction import Extraction, Page
 from canter.hosts import PageJob
 from canter.model import ErrorType, Fault, Outcome, Response, Verdict, request_id
 from canter.policy import Policy
 from canter.protocols import Visit, Work
-from canter.records import End, read_answer, visit_of
+from canter.records import End, is_unchanged, mark_of, read_answer, visit_of
+from canter.sites import Site
 
 Answer = Response | Fault | None
 
@@ -25,21 +26,30 @@ class Endings:
 
     def visit(self, job: PageJob, verdict: Verdict, answer: Answer, number: int, utc: float) -> Visit:
         """How the task of `job` ended: by `answer` (None: no request was sent) to request `number`."""
-        extraction = None
+        extraction, mark = None, None
         read = verdict.outcome is None
         if read:
             assert isinstance(answer, Response)
             assert job.site is not None
-            extraction, verdict = read_answer(self._policy.extractor(job.site), job.url, answer)
+            extraction, verdict, mark = self._read(job, job.site, answer)
         task = job.task
         return visit_of(
             End(
                 task=task, site=job.site, verdict=verdict, utc=utc, number=number,
                 request_id=request_id(task.crawl, number) if number else None,
-                answer=answer, extraction=extraction, last=partial(self._work.last_fields, task),
+                answer=answer, extraction=extraction, mark=mark, last=partial(self._work.last_fields, task),
                 keep=read and self._policy.settings.keep_pages is not None,
             )
         )  # fmt: skip
+
+    def _read(self, job: PageJob, site: Site, answer: Response) -> tuple[Extraction | None, Verdict, int]:
+        """What the page holds, what that means, and its mark. An unchanged page is not read again."""
+        mark = mark_of(job.url, answer)
+        if is_unchanged(job.task.page, site, mark):
+            fields = self._work.last_fields(job.task)
+            if fields is not None:
+                return Extraction(fields, [], [], {}), Verdict(Outcome.OK), mark
+        return *read_answer(self._policy.extractor(site), job.url, answer), mark
 
 
 def no_robots(verdict: Verdict) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from canter import __version__
 from canter.extraction import Extraction, Extractor, Page, not_text
 from canter.model import (
     ErrorType,
@@ -38,8 +39,28 @@ class End:
     request_id: str | None
     answer: Response | Fault | None = None
     extraction: Extraction | None = None
+    mark: int | None = None  # of what was read, by `mark_of`
     last: Callable[[], Fields | None] = lambda: None  # the last good fields
     keep: bool = False  # the answer was handed to extraction, and such are kept
+
+
+def mark_of(url: str, answer: Response) -> int:
+    """The fingerprint of what is read of an answer from `url`: body, type and address; and of who reads."""
+    beside = (__version__, url, answer.headers.get("Content-Type") or "")
+    return fingerprint(answer.body, fingerprint("\n".join(beside).encode()))
+
+
+def is_unchanged(page: PageState, site: Site, mark: int) -> bool:
+    """Whether reading the page again would give its last good fields.
+
+    Never with a `parse` function: it may look at anything.
+    """
+    return (
+        page.body == mark
+        and page.fields is not None
+        and page.rules == site.fingerprint
+        and site.parse is None
+    )
 
 
 def judge(extraction: Extraction) -> Verdict:
@@ -117,7 +138,7 @@ def _page_state(end: End, fields: int) -> PageState:
         etag=answer.headers.get("ETag") if own else None,
         modified=answer.headers.get("Last-Modified") if own else None,
         rules=end.site.fingerprint,
-        body=fingerprint(answer.body),
+        body=end.mark,
         fields=fields,
     )
 

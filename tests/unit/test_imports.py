@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extraction": SITES,
     "policy": SITES | {"rules", "pace", "extraction"},
     "robots": {"model", "rules"},
-    "records": SITES | {"rules", "extraction"},
+    "records": SITES | {"rules", "extraction", "canter"},
     "again": {"model", "protocols", "policy", "records"},
     # adapters: each knows the base and what it is made of, never another adapter
     "transports": BASE,

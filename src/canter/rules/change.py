@@ -10,14 +10,16 @@ import xxhash
 
 from canter.model import Fields
 
+_UNSIGNED = (1 << 64) - 1
 
-def fingerprint(data: bytes) -> int:
-    """The 64-bit XXH3 hash of `data`, signed so that SQLite keeps it as an integer.
+
+def fingerprint(data: bytes, seed: int = 0) -> int:
+    """The 64-bit XXH3 hash of `data`, signed so that SQLite keeps it as an integer; `seed` makes it another.
 
     Not cryptographic: it tells whether a page is the one seen last, and a site that forges a
     collision hides a change of its own page from itself alone.
     """
-    digest = xxhash.xxh3_64_intdigest(data)
+    digest = xxhash.xxh3_64_intdigest(data, seed & _UNSIGNED)
     return digest - (1 << 64) if digest >> 63 else digest
 
 
