@@ -342,6 +342,7 @@ class House:
             if beside:
                 beside.cancel()
             await engine.close()
+            await transport.close()
             work.close()
         seconds = asyncio.get_running_loop().time() - began
         self.utc += seconds

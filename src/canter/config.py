@@ -54,6 +54,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None  # None: as many as usable processors
     max_concurrent: Annotated[int, Field(ge=1, le=10_000)] = 200
     max_per_host: Annotated[int, Field(ge=0)] | None = None
     max_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -57,6 +57,7 @@ class Crawler:
         self._crawls: SqliteCrawls | None = None
         self._work: SqliteWork | None = None
         self._engine: Engine | None = None
+        self._transport: AiohttpTransport | None = None
         self._keeper: WarcKeeper | None = None
         self._running: asyncio.Task[None] | None = None
         self._records: _Records = asyncio.Queue()
@@ -186,7 +187,7 @@ class Crawler:
 
     def _new_engine(self, work: SqliteWork, deliver: Any, crawl: int) -> Engine:
         settings = self._settings
-        transport = AiohttpTransport(
+        self._transport = AiohttpTransport(
             user_agent=settings.user_agent,
             allow_networks=settings.allow_network,
             body_budget=settings.body_budget,
@@ -196,7 +197,7 @@ class Crawler:
         observer = RunObserver(Log(settings.log_level, settings.log_format, crawl=crawl))
         offset = time.time() - asyncio.get_running_loop().time()
         self._engine = Engine(
-            work, transport, self._policy, observer, offset=offset, first_number=work.epoch << 32,
+            work, self._transport, self._policy, observer, offset=offset, first_number=work.epoch << 32,
             deliver=deliver, keeper=self._keeper,
         )  # fmt: skip
         return self._engine
@@ -205,6 +206,9 @@ class Crawler:
         engine, self._engine = self._engine, None
         if engine:
             await engine.close()
+        transport, self._transport = self._transport, None
+        if transport:
+            await transport.close()
         keeper, self._keeper = self._keeper, None
         if keeper:
             keeper.close()

@@ -19,7 +19,7 @@ from canter.cookies import SiteCookies
 from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
-from canter.hosts import Host, Job, Notes, PageJob, RobotsJob, Turn
+from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
 from canter.learned import Pause
 from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
 from canter.permission import Permission
@@ -40,6 +40,9 @@ class Engine:
 
     `offset` + loop time = UTC seconds; `first_number`: where request numbers begin, so that they stay
     unique over the processes of a crawl; `keeper` keeps pages; `deliver` is given what is committed.
+
+    Engines of several crawls in one process share a transport, which outlives them, and `paces`. `reading`
+    is told of each page before it is read, and of None when that is over, should it end the process.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class Engine:
         first_number: int = 0,
         deliver: Deliver | None = None,
         keeper: Keeper | None = None,
+        paces: Paces | None = None,
+        reading: Callable[[Task | None], None] = lambda _: None,
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -60,11 +65,14 @@ class Engine:
         self._policy = policy
         self._observer = observer
         self._offset = offset
-        self._number = first_number
+        self.number = first_number  # of the last request
+        self._most = policy.settings.max_concurrent
         self._deliver = deliver
+        self._reading = reading
         self._random = random.Random(seed)
         self._backoff = Backoff()
-        self._frontier = Frontier(work, policy, observer, offset=offset)
+        paces = paces or Paces(work, policy, observer, offset)
+        self._frontier = Frontier(work, policy, observer, paces, offset=offset, stirred=self._arm)
         self._permission = Permission(self._frontier, policy, observer, offset)
         self._endings = Endings(work, policy)
         self._cookies = SiteCookies()
@@ -82,14 +90,34 @@ class Engine:
 
     # ---- life
 
-    def start(self, crawl: int = 0, started_utc: float = -math.inf) -> None:
-        """Begin to serve `crawl` (0: single fetches only). More may be loaded until `fed`."""
+    def start(
+        self, crawl: int = 0, started_utc: float = -math.inf, deadly: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Begin to serve `crawl` (0: single fetches only). More may be loaded until `fed`.
+
+        `deadly`: pages, as (home, key), that ended a process which read them and are not fetched again.
+        """
+        self._frontier.deadly.update(deadly)
         self._writer.crawl, self._writer.batch = crawl, Batch(crawl)
         self._fed = not crawl
         self._writing = self._loop.create_task(self._writer.run())
         self._writing.add_done_callback(self._writer_ended)
         self._frontier.begin(crawl or None, started_utc, self._loop.time())
         self._spawn()
+
+    def give_up(self, home: int, key: int) -> None:
+        """Do not fetch a page again: it ended a process that read it."""
+        self._frontier.deadly.add((home, key))
+
+    def allow(self, most: int) -> None:
+        """Have at most so many requests in flight from now on; what is beyond finishes."""
+        self._most = most
+        self._wake()
+
+    def look_again(self) -> None:
+        """The worker has claimed more shards: there may be more hosts."""
+        self._frontier.widen_now()
+        self._arm()
 
     def fed(self) -> None:
         """Nothing more will be loaded: the crawl is over when what is in the store is done."""
@@ -124,7 +152,6 @@ class Engine:
             await asyncio.wait([self._writing])
         if not self._over.done():
             self._over.set_result(None)
-        await self._transport.close()
 
     async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
         """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
@@ -144,6 +171,11 @@ class Engine:
     def paces(self, names: Iterable[str]) -> dict[str, PaceFacts]:
         """How hosts are asked at the moment, those of them that are in the window."""
         return self._frontier.paces(names, self._loop.time())
+
+    @property
+    def hosts(self) -> int:
+        """How many are in the window."""
+        return len(self._frontier.active)
 
     # ---- fetchers
 
@@ -167,7 +199,7 @@ class Engine:
             self._over.set_exception(error)
 
     async def _fetch_on(self) -> None:
-        while True:
+        while len(self._fetchers) <= self._most:
             turn = self._next_turn()
             if turn is None:
                 await self._rest()
@@ -179,6 +211,7 @@ class Engine:
             else:
                 await self._see_through(turn)
             await self._writer.room()
+        self._arm()  # one fetcher fewer: others go on
 
     def _next_turn(self) -> Turn | None:
         if self._draining:
@@ -207,7 +240,7 @@ class Engine:
             if not wake.done():
                 wake.set_result(None)
                 return
-        if len(self._fetchers) < self._policy.settings.max_concurrent and not self._draining:
+        if len(self._fetchers) < self._most and not self._draining:
             self._spawn()
 
     def _arm(self) -> None:
@@ -240,8 +273,8 @@ class Engine:
 
     async def _see_through(self, turn: Turn) -> None:
         host, job = turn.host, turn.job
-        self._number += 1
-        number, sent_at = self._number, self._loop.time()
+        self.number += 1
+        number, sent_at = self.number, self._loop.time()
         self.in_flight += 1
         self._quiet.clear()
         try:
@@ -262,7 +295,9 @@ class Engine:
             await self._permission.answered(host, job, answer, verdict, now)
             now = self._loop.time()
         else:
+            self._reading(job.task)
             self._page_answered(host, job, answer, verdict, number, now)
+            self._reading(None)
         self._frontier.ended(host, now)
 
     def _request(self, host: Host, job: Job, now: float) -> Request:

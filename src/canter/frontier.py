@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, facts_of, note_pace
 from canter.model import ErrorType, Outcome, Task, Verdict, utc_iso
@@ -27,12 +27,28 @@ LOOK_AHEAD = 16  # such reads at once, past tasks whose robots.txt cannot be had
 MAX_JOBS = 20_000  # tasks held in memory, of all hosts together
 LINGER = 20.0  # seconds that a host of single fetches stays in the window
 RECHECK = 0.5  # seconds until the store is asked again for hosts
+DEADLY = Verdict(
+    Outcome.FAILED, ErrorType.MALFORMED, "the page twice ended the process that read it; it is not read again"
+)
+GIVE_WAY = 0.002  # seconds that a host waits for another crawl to take its turn
 
 
 class Frontier:
-    """Decides which host goes next. Engine time + `offset` = UTC seconds."""
+    """Decides which host goes next. Engine time + `offset` = UTC seconds.
 
-    def __init__(self, work: Work, policy: Policy, observer: Observer, *, offset: float) -> None:
+    `paces` may be shared with other crawls; `stirred` is called when one of them made a host ready.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        policy: Policy,
+        observer: Observer,
+        paces: Paces,
+        *,
+        offset: float,
+        stirred: Callable[[], None],
+    ) -> None:
         self._work = work
         self._policy = policy
         self._observer = observer
@@ -41,10 +57,12 @@ class Frontier:
         self._started = -math.inf  # UTC seconds: when the crawl began
         self._heap: list[tuple[float, float, int, Host]] = []  # at, last served, turn
         self._turns = 0
-        self._paces = Paces(work, policy, observer, offset)
+        self._paces = paces
+        self._stirred = stirred
         self._widen_at = -math.inf
         self.active: dict[int, Host] = {}
         self.crawl: int | None = None
+        self.deadly: set[tuple[int, int]] = set()  # (home, key) of pages that are not read again
         self.notes = Notes()
 
     # ---- handing out
@@ -58,10 +76,14 @@ class Frontier:
             host.at = math.inf
             if not host.jobs and host.read_at <= now:
                 self._refill(host, now)
+            if not host.gave_way and host.paced.owes(host, now):
+                host.gave_way = True
+                self._enter(host, now + GIVE_WAY)
+                continue
             found = self._pick(host, now)
             if found:
                 host.in_flight += 1
-                host.served = now
+                host.served, host.gave_way = now, False
                 if found.verdict is None:
                     self._paces.on_send(host.paced, now)
             self.schedule(host, now)
@@ -90,8 +112,8 @@ class Frontier:
         if host.down:
             return Turn(host, host.jobs.popleft(), host.down)
         if isinstance(job, PageJob):
-            if job.unclaimed:
-                return Turn(host, host.jobs.popleft(), unclaimed(job.task))
+            if job.unasked:
+                return Turn(host, host.jobs.popleft(), job.unasked)
             if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
                     return self._ask_robots(host, job)
@@ -114,7 +136,7 @@ class Frontier:
             return now
         job = host.jobs[0]
         if isinstance(job, PageJob):
-            if job.unclaimed:
+            if job.unasked:
                 return now
             if self._policy.obeys_robots(job.task, job.site):
                 if not host.robots.known(job.url):
@@ -152,7 +174,7 @@ class Frontier:
         host.cursor, host.read_at = START, now
 
     def _must_wait(self, host: Host, job: PageJob) -> bool:
-        if host.down or job.future or job.unclaimed or not host.robots.missing(job.url):
+        if host.down or job.future or job.unasked or not host.robots.missing(job.url):
             return False
         return self._policy.obeys_robots(job.task, job.site)
 
@@ -162,7 +184,15 @@ class Frontier:
         """A turn of the host is over: whoever shares its pace may be ready now."""
         host.in_flight -= 1
         for sharer in host.paced.hosts:
-            self.schedule(sharer, now)
+            if sharer.window is self:
+                self.schedule(sharer, now)
+            else:
+                sharer.window.stir(sharer, now)
+
+    def stir(self, host: Host, now: float) -> None:
+        """A permit of the host's pace, which another crawl had, has ended."""
+        self.schedule(host, now)
+        self._stirred()
 
     def again(self, host: Host, job: Job, now: float) -> None:
         """The job goes first at its host's next turn (a redirect, a rate limit)."""
@@ -227,19 +257,23 @@ class Frontier:
             self._widen_at = now + RECHECK
         return bool(rows)
 
+    def widen_now(self) -> None:
+        """The store may have more hosts than it had."""
+        self._widen_at = -math.inf
+
     def widen_at(self) -> float:
         """When asking the store for more hosts is worth it again; `math.inf` without a crawl."""
         return math.inf if self.crawl is None or len(self.active) >= MAX_ACTIVE else self._widen_at
 
     def exhausted(self) -> bool:
-        """Whether the crawl has nothing left: no host in the window, none resting."""
-        return not self.active and (self.crawl is None or self._work.next_wake(self.crawl, ()) is None)
+        """Whether the crawl has nothing left: no host in the window, none in the store, whosever it is."""
+        return not self.active and (self.crawl is None or not self._work.left(self.crawl))
 
     def begin(self, crawl: int | None, started_utc: float, now: float) -> None:
         """Serve the tasks of a crawl from now on (None: of none)."""
         self.crawl = crawl
         self._started = started_utc
-        self._widen_at = -math.inf
+        self.widen_now()
         for host in list(self.active.values()):
             host.cursor, host.read_at = START, now
             self.schedule(host, now)
@@ -252,7 +286,7 @@ class Frontier:
     def _activate(self, row: HostRow, now: float) -> Host:
         since = now + self._offset - MAX_AGE if self.crawl is None else self._started
         robots = HostRobots(row.name, self._policy.agent, row.robots, since)
-        host = Host(row, self._paces.of(row.name), robots, row.down_since)
+        host = Host(row, self, self._paces.of(row.name), robots, row.down_since)
         host.paced.hosts.append(host)
         if robots.crawl_delay():
             host.paced.set_floor()
@@ -357,7 +391,7 @@ class Frontier:
         """Redirected tasks were put into the queues of these hosts."""
         if not names:
             return
-        self._widen_at = -math.inf
+        self.widen_now()
         for host in [host for host in self.active.values() if host.name in names]:
             host.cursor, host.read_at = START, now
             self.schedule(host, now)
@@ -397,8 +431,14 @@ class Frontier:
             host.cursor = (task.due, task.key)
             identity = (task.key, task.home)
             if identity not in host.taken:
-                self._take(host, PageJob(task, self._policy.site(task)), identity)
+                self._take(host, self._job(task), identity)
         return now if host.jobs or (host.aside and len(tasks) == limit) else math.inf
+
+    def _job(self, task: Task) -> PageJob:
+        site = self._policy.site(task)
+        if (task.home, task.key) in self.deadly:
+            return PageJob(task, site, unasked=DEADLY)
+        return PageJob(task, site, unasked=None if site else unclaimed(task))
 
     def _take(self, host: Host, job: PageJob, identity: tuple[int, int]) -> None:
         if not self._must_wait(host, job):

@@ -7,7 +7,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from canter.learned import Pause, Seen, seen_of
 from canter.model import Limits, Task, Verdict
@@ -29,7 +29,8 @@ class PageJob:
     """A task of the crawl; with `future`, a page that was asked for by itself.
 
     `bounds`: its own, in place of the site's; a longer body is cut there. `patient`: it waits while a
-    robots.txt cannot be had, as tasks do; other single fetches are told at once.
+    robots.txt cannot be had, as tasks do; other single fetches are told at once. `unasked`: what becomes
+    of it without a request.
     """
 
     task: Task
@@ -37,16 +38,12 @@ class PageJob:
     future: asyncio.Future[Any] | None = None
     bounds: Limits | None = None
     patient: bool = False
+    unasked: Verdict | None = None
 
     @property
     def url(self) -> str:
         """The URL to request."""
         return self.task.target
-
-    @property
-    def unclaimed(self) -> bool:
-        """A task whose source names a site that there is not; a single fetch needs none."""
-        return self.site is None and self.future is None
 
 
 @dataclass(slots=True, eq=False)
@@ -66,9 +63,17 @@ class RobotsJob:
 Job = PageJob | RobotsJob
 
 
+class Window(Protocol):
+    """What the window of one crawl is to those of others, whose hosts share a pace with its own."""
+
+    def stir(self, host: Host, now: float) -> None:
+        """A permit of the host's pace has ended: it may be ready."""
+
+
 @dataclass(slots=True, eq=False)
 class PaceEntry:
-    """A pace, the active hosts that share it (`pace_key`), and what is counted beside it.
+    """A pace, the active hosts that share it (by `pace_key`, or in several crawls), and what is counted
+    beside it.
 
     `offset` + engine time = UTC seconds.
     """
@@ -101,12 +106,20 @@ class PaceEntry:
         self.seen.rejections = self.rejections + self.pace.rejections
         return {**self.pace.memory(now), "seen": asdict(self.seen)}
 
+    def owes(self, host: Host, now: float) -> bool:
+        """Whether another crawl, which had its turn before `host` had one, is due at this pace."""
+        return self.pace.rate < math.inf and any(
+            other.window is not host.window and other.served < host.served and other.at <= now
+            for other in self.hosts
+        )
+
 
 @dataclass(slots=True, eq=False)
 class Host:
-    """A host in the window. Times are the engine's, but `down_since` (UTC seconds, 0: well)."""
+    """A host in the window of a crawl. Times are the engine's, but `down_since` (UTC seconds, 0: well)."""
 
     row: HostRow
+    window: Window
     paced: PaceEntry
     robots: HostRobots
     down_since: float
@@ -122,6 +135,7 @@ class Host:
     turn: int = 0  # the valid entry in the heap
     at: float = math.inf  # when that entry is due
     served: float = -math.inf  # its last turn; of hosts ready at once the one that waited longest goes
+    gave_way: bool = False  # to another crawl, since its last turn
 
     @property
     def name(self) -> str:
@@ -161,7 +175,7 @@ class Notes:
 
 
 class Paces:
-    """The paces of active hosts, and of many resting ones, by pace key."""
+    """The paces of active hosts, and of many resting ones, by pace key; one for the crawls of a process."""
 
     def __init__(self, work: Work, policy: Policy, observer: Observer, offset: float) -> None:
         self._work = work

@@ -7,7 +7,7 @@ import sys
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, Protocol, TextIO
 
@@ -76,6 +76,43 @@ def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return event
 
 
+@dataclass(slots=True)
+class Counts:
+    """What happened in a crawl, in one process or in several.
+
+    `requests`, of them `refused` (no answer, or status 400 and up) and `rejected` (429 and 503); their
+    `seconds`, `bytes` and `latency` (how many within each of LATENCY, and beyond); `outcomes`, `errors` and
+    `attempts` of pages; `last_page`: when the last one ended (UTC, ISO 8601); `hosts`: requests of late by
+    host, the busiest only.
+    """
+
+    requests: int = 0
+    refused: int = 0
+    rejected: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    latency: list[int] = field(default_factory=lambda: [0] * (len(LATENCY) + 1))
+    outcomes: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    attempts: int = 0
+    last_page: str | None = None
+    hosts: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: Counts) -> None:
+        """Add what happened elsewhere."""
+        for name in ("requests", "refused", "rejected", "bytes", "seconds", "attempts"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.latency = [a + b for a, b in zip(self.latency, other.latency, strict=True)]
+        for name in ("outcomes", "errors", "hosts"):
+            getattr(self, name).update(getattr(other, name))
+        self.last_page = max(filter(None, (self.last_page, other.last_page)), default=None)
+
+    @property
+    def busiest(self) -> list[str]:
+        """The hosts that were asked most of late."""
+        return [host for host, _ in self.hosts.most_common(_BUSIEST)]
+
+
 @dataclass(frozen=True, slots=True)
 class HostNews:
     """What a worker saw of a host since its last report, and how it is asked."""
@@ -104,31 +141,25 @@ class News:
 
 
 class RunObserver:
-    """Counts what happens in a worker and logs it; implements `protocols.Observer`."""
+    """Counts what happens in a crawl and logs it; implements `protocols.Observer`."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._requests = self._refused = self._rejected = self._bytes = self._attempts = 0
-        self._seconds = 0.0
-        self._latency = [0] * (len(LATENCY) + 1)
-        self._outcomes: Counter[str] = Counter()
-        self._errors: Counter[str] = Counter()
-        self._hosts: Counter[str] = Counter()
-        self._last_page: str | None = None
+        self._counts = Counts()
         self._fresh: dict[str, list[int]] = {}  # host -> requests, rejections, failures not yet reported
         self._failures: deque[dict[str, Any]] = deque(maxlen=_LATEST)
         self._changes: deque[dict[str, Any]] = deque(maxlen=_LATEST)
 
     def request(self, host: str, status: int | None, seconds: float, size: int) -> None:
         """An answer, or none (status None), arrived."""
-        rejected = status in (429, 503)
-        self._requests += 1
-        self._refused += status is None or status >= 400
-        self._rejected += rejected
-        self._bytes += size
-        self._seconds += seconds
-        self._latency[bisect_left(LATENCY, seconds)] += 1
-        self._hosts[host] += 1
+        counts, rejected = self._counts, status in (429, 503)
+        counts.requests += 1
+        counts.refused += status is None or status >= 400
+        counts.rejected += rejected
+        counts.bytes += size
+        counts.seconds += seconds
+        counts.latency[bisect_left(LATENCY, seconds)] += 1
+        counts.hosts[host] += 1
         fresh = self._fresh_of(host)
         fresh[0] += 1
         fresh[1] += rejected
@@ -137,11 +168,12 @@ class RunObserver:
 
     def record(self, record: Record) -> None:
         """A page ended."""
-        self._outcomes[record.outcome] += 1
-        self._attempts += record.attempts
-        self._last_page = record.fetched_at
+        counts = self._counts
+        counts.outcomes[record.outcome] += 1
+        counts.attempts += record.attempts
+        counts.last_page = record.fetched_at
         if record.error_type:
-            self._errors[record.error_type] += 1
+            counts.errors[record.error_type] += 1
         if record.outcome == "failed":
             self._fresh_of(record.host or "")[2] += 1
             self._failures.append({key: getattr(record, key) for key in _FAILURE} | {"at": record.fetched_at})
@@ -169,21 +201,14 @@ class RunObserver:
             fresh = self._fresh[host] = [0, 0, 0]
         return fresh
 
-    def snapshot(self) -> dict[str, Any]:
-        """The counts since the worker began, and the hosts asked most since the last snapshot.
-
-        `requests`, of them `refused` (no answer, or status 400 and up) and `rejected` (429 and 503); their
-        `seconds`, `bytes` and `latency` (how many within each of LATENCY, and beyond); `outcomes`, `errors`
-        and `attempts` of pages; `last_page`: when the last one ended (UTC, ISO 8601).
-        """
-        busiest = [host for host, _ in self._hosts.most_common(_BUSIEST)]
-        self._hosts.clear()
-        return {
-            "requests": self._requests, "refused": self._refused, "rejected": self._rejected,
-            "bytes": self._bytes, "seconds": self._seconds, "latency": list(self._latency),
-            "outcomes": dict(self._outcomes), "errors": dict(self._errors), "attempts": self._attempts,
-            "last_page": self._last_page, "busiest": busiest,
-        }  # fmt: skip
+    def snapshot(self) -> Counts:
+        """The counts since it began; of hosts the few that were asked most since the last snapshot."""
+        counts = self._counts
+        counts.hosts = Counter(dict(counts.hosts.most_common(_BUSIEST)))
+        taken = Counts()
+        taken.merge(counts)
+        counts.hosts = Counter()
+        return taken
 
     def news(self, paces: Callable[[Iterable[str]], Mapping[str, PaceFacts]]) -> News:
         """What was seen since the last call; `paces` tells how hosts are asked.
@@ -219,23 +244,3 @@ def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return {_short(name): _short(item) for name, item in list(value.items())[:_MANY]}
     return value
-
-
-def merged(snapshots: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The snapshots of several workers as one: numbers add up, the latest page is the last one."""
-    total: dict[str, Any] = {}
-    for snapshot in snapshots:
-        for name, value in snapshot.items():
-            total[name] = _added(total[name], value) if name in total else value
-    return total
-
-
-def _added(one: Any, other: Any) -> Any:
-    if isinstance(one, Mapping):
-        return dict(Counter(one) + Counter(other))
-    if isinstance(one, list):
-        numbers = all(isinstance(value, int) for value in (*one, *other))
-        return [a + b for a, b in zip(one, other, strict=True)] if numbers and one else one + other
-    if one is None or other is None:
-        return one or other
-    return max(one, other) if isinstance(one, str) else one + other

@@ -92,10 +92,14 @@ class Work(Protocol):
     """A worker's view of the store: hosts with work, their tasks, what is remembered, and commits."""
 
     def hosts(self, crawl: int, now: float, limit: int, skip: Iterable[int]) -> list[HostRow]:
-        """Hosts with tasks and `not_before` passed, the longest remaining time first, without `skip`."""
+        """This worker's hosts with tasks and `not_before` passed, the longest remaining time first,
+        without `skip`."""
 
-    def next_wake(self, crawl: int, skip: Iterable[int]) -> float | None:
-        """When the next resting host may be asked (UTC seconds); None when no other host has tasks."""
+    def owns(self, host: int) -> bool:
+        """Whether the host is one of this worker's."""
+
+    def left(self, crawl: int) -> bool:
+        """Whether anything of the crawl is still to do, by this worker or another."""
 
     def host(self, crawl: int, name: str) -> HostRow:
         """The row of one host, made where it is new."""

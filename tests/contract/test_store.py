@@ -240,16 +240,17 @@ def test_a_worker_given_up_for_dead_cannot_commit(store: Store) -> None:
 
 
 def test_hosts_rest_until_their_time(store: Store) -> None:
-    """not_before keeps a host out of the window, and next_wake tells when it comes back."""
+    """not_before keeps a host out of the window; it is still something to do."""
     store.load(row("http://a.example/1"), row("http://b.example/1"))
     a = next(h for h in store.work.hosts(store.crawl, 1e9, 10, []) if h.name == "a.example")
     store.work.commit(Batch(store.crawl, hosts=[HostNote(a.id, not_before=5e9, down_since=1e9)]))
     assert [h.name for h in store.work.hosts(store.crawl, 1e9, 10, [])] == ["b.example"]
     rested = next(h for h in store.work.hosts(store.crawl, 6e9, 10, []) if h.id == a.id)
     assert (rested.not_before, rested.down_since) == (5e9, 1e9)
-    b = store.work.host(store.crawl, "b.example")
-    assert store.work.next_wake(store.crawl, [b.id]) == 5e9
-    assert store.work.next_wake(store.crawl, [a.id, b.id]) is None
+    for task in store.tasks():
+        store.work.commit(Batch(store.crawl, [store.visit(task)]))
+    assert store.tasks() == []
+    assert store.work.left(store.crawl)
 
 
 def test_the_longest_remaining_time_comes_first(store: Store) -> None:

@@ -10,13 +10,12 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from tests.live.command import LOCAL, Command
+from tests.live.processes import is_worker, wait_until, workers_of
 from tests.live.shop import Shop
 
 
@@ -26,14 +25,6 @@ def prepare(canter: Command, shop: Shop, pages: int) -> list[str]:
     canter.write("sites.toml", shop.site_file())
     canter.write("urls.txt", "\n".join(urls) + "\n")
     return urls
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Poll until it holds; the test fails when it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.01)
 
 
 def test_a_list_becomes_a_table(canter: Command, shop: Shop) -> None:
@@ -101,22 +92,13 @@ def test_kill_9_of_the_parent_ends_the_worker(canter: Command) -> None:
         prepare(canter, shop, 2_000)
         process = canter.start("run", "urls.txt", *LOCAL, "--max-concurrent", "10")
         wait_until(lambda: sum(shop.seen.values()) > 50)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        workers = [int(child) for child in children if _is_worker(int(child))]
+        workers = workers_of(process.pid)
         assert workers
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
-        wait_until(lambda: not any(_is_worker(worker) for worker in workers), seconds=2)
+        wait_until(lambda: not any(is_worker(worker) for worker in workers), seconds=2)
         shop.delay = 0.0
         assert canter.crawl("urls.txt")["pages"] == 2_000
-
-
-def _is_worker(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crawler": SITES
     | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "run": SITES
-    | {"rules", "policy", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
+    | {"rules", "policy", "hosts", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
     | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     "service": BASE | {"canter", "observe"},
@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # programs: nobody imports them
     "apps": SITES
     | {"pace", "simulation", "extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"}
-    | {"learned"},
+    | {"learned", "observe"},
     "__main__": {"apps"},
 }
 

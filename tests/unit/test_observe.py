@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 
 from canter.model import Record
-from canter.observe import HostNews, Log, RunObserver, merged
+from canter.observe import Counts, HostNews, Log, RunObserver
 from canter.protocols import PaceFacts
 
 
@@ -57,10 +58,10 @@ def test_the_snapshot_counts_and_names_the_busiest() -> None:
     observer.record(record(outcome="ok", error_type=None))
     observer.record(record(error_type="blocked"))
     snapshot = observer.snapshot()
-    assert (snapshot["requests"], snapshot["rejected"], snapshot["bytes"]) == (5, 2, 50)
-    assert (snapshot["outcomes"], snapshot["errors"]) == ({"ok": 1, "failed": 1}, {"blocked": 1})
-    assert snapshot["busiest"] == ["a.example", "b.example"]
-    assert observer.snapshot()["busiest"] == []
+    assert (snapshot.requests, snapshot.rejected, snapshot.bytes) == (5, 2, 50)
+    assert (snapshot.outcomes, snapshot.errors) == ({"ok": 1, "failed": 1}, {"blocked": 1})
+    assert snapshot.busiest == ["a.example", "b.example"]
+    assert observer.snapshot().busiest == []
 
 
 def test_news_is_what_came_since_the_last() -> None:
@@ -99,21 +100,18 @@ def test_of_very_many_hosts_the_busiest_come_first_and_none_is_lost() -> None:
     assert sum(row.requests for report in reports for row in report) == 1_100
 
 
-def test_snapshots_of_several_workers_add_up() -> None:
-    """Counts, histograms and outcomes; the last page is the latest; a key that one lacks is the other's."""
-    one = {
-        "requests": 2,
-        "latency": [1, 1],
-        "outcomes": {"ok": 2},
-        "last_page": "2026-01-01",
-        "busiest": ["a"],
-    }
-    two = {"requests": 3, "latency": [0, 3], "outcomes": {"failed": 1}, "last_page": None, "busiest": ["b"]}
-    assert merged([one, two, {"lag": 1.0}]) == {
-        "requests": 5, "latency": [1, 4], "outcomes": {"ok": 2, "failed": 1}, "last_page": "2026-01-01",
-        "busiest": ["a", "b"], "lag": 1.0,
-    }  # fmt: skip
-    assert merged([]) == {}
+def test_counts_of_several_workers_add_up() -> None:
+    """Counts, histograms and outcomes; the last page is the latest."""
+    seen = [[1, 1] + [0] * 11, [0, 3] + [0] * 11]
+    one = Counts(2, latency=seen[0], outcomes=Counter(ok=2), last_page="2026-01-01", hosts=Counter(a=2))
+    two = Counts(3, latency=seen[1], outcomes=Counter(failed=1), hosts=Counter(b=3))
+    one.merge(two)
+    assert one == Counts(
+        5, latency=[1, 4] + [0] * 11, outcomes=Counter(ok=2, failed=1), last_page="2026-01-01",
+        hosts=Counter(a=2, b=3),
+    )  # fmt: skip
+    assert one.busiest == ["b", "a"]
+    assert two.last_page is None
 
 
 def test_latency_is_counted_by_its_bounds() -> None:
@@ -121,5 +119,5 @@ def test_latency_is_counted_by_its_bounds() -> None:
     observer = RunObserver(Log("error", "json", io.StringIO()))
     for seconds in (0.001, 0.005, 0.006, 31.0):
         observer.request("a.example", 200, seconds, 1)
-    latency = observer.snapshot()["latency"]
+    latency = observer.snapshot().latency
     assert (latency[0], latency[1], latency[-1], sum(latency)) == (2, 1, 1, 4)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import pytest
 from rich.console import Console
 
 from canter.apps.progress import PlainProgress, TerminalProgress
+from canter.observe import Counts
 
-STATS = {"errors": {"blocked": 2, "transient": 7}, "busiest": ["a.example", "[b]b.example", "c.example"]}
+COUNTS = Counts(
+    errors=Counter(blocked=2, transient=7), hosts=Counter({"a.example": 3, "[b]b.example": 2, "c.example": 1})
+)
 
 
 def test_a_terminal_gets_a_bar_with_failures_and_names_below() -> None:
@@ -17,7 +21,7 @@ def test_a_terminal_gets_a_bar_with_failures_and_names_below() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
     shown = TerminalProgress(console, {"a.example": "harbor"})
     shown.begin(7, resumed=False)
-    shown.update(250, 1_000, True, STATS)
+    shown.update(250, 1_000, True, COUNTS)
     shown.notice("[red]as it is")
     during = console.file.getvalue()  # type: ignore[attr-defined]
     shown.end()
@@ -35,7 +39,7 @@ def test_elsewhere_the_last_line_tells_where_it_stands(capsys: pytest.CaptureFix
     """Lines on stderr with the same figures and no escapes; one at the end however short the run was."""
     shown = PlainProgress({"a.example": "harbor"})
     shown.begin(7, resumed=True)
-    shown.update(250, 1_000, True, STATS)
+    shown.update(250, 1_000, True, COUNTS)
     shown.end()
     out, err = capsys.readouterr()
     assert out == ""

@@ -6,12 +6,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
+
+from canter.observe import Counts
 
 PLAIN_EVERY = 5.0  # seconds between plain lines
 _WINDOW = 10.0  # seconds over which pages/s is taken
@@ -42,13 +43,12 @@ def _span(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _failures(stats: dict[str, Any]) -> str:
-    errors = stats.get("errors", {})
-    return ", ".join(f"{number} {name}" for name, number in sorted(errors.items(), key=lambda e: -e[1]))
+def _failures(counts: Counts) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.errors.most_common())
 
 
-def _busiest(stats: dict[str, Any], names: Mapping[str, str]) -> str:
-    return ", ".join(names.get(host, host) for host in stats.get("busiest", [])[:_BUSIEST])
+def _busiest(counts: Counts, names: Mapping[str, str]) -> str:
+    return ", ".join(names.get(host, host) for host in counts.busiest[:_BUSIEST])
 
 
 class TerminalProgress:
@@ -75,7 +75,7 @@ class TerminalProgress:
         self._task = self._bar.add_task("", total=1, speed="")
         self._live.start()
 
-    def update(self, done: int, total: int, fed: bool, stats: dict[str, Any]) -> None:
+    def update(self, done: int, total: int, fed: bool, counts: Counts) -> None:
         """Move the bar."""
         assert self._task is not None
         rate = self._rate.update(time.monotonic(), done)
@@ -85,7 +85,7 @@ class TerminalProgress:
         elif not fed:
             speed += ", still reading"
         self._bar.update(self._task, completed=done, total=max(total, 1), speed=speed)
-        failed, busy = _failures(stats), _busiest(stats, self._names)
+        failed, busy = _failures(counts), _busiest(counts, self._names)
         self._failed = f"failed: {failed}" if failed else ""
         self._show(self._failed, f"busy: {busy}" if busy else "")
 
@@ -121,13 +121,13 @@ class PlainProgress:
         self._print(f"{'resuming' if resumed else 'begun:'} crawl {crawl}")
         self._next = time.monotonic() + PLAIN_EVERY
 
-    def update(self, done: int, total: int, fed: bool, stats: dict[str, Any]) -> None:
+    def update(self, done: int, total: int, fed: bool, counts: Counts) -> None:
         """Print a line when it is time."""
         now = time.monotonic()
         rate = self._rate.update(now, done)
         share = f"{done / total:.0%} of " if fed and total else ""
         eta = f", ETA {_span((total - done) / rate)}" if fed and rate > 0 and total > done else ""
-        failed, busy = _failures(stats), _busiest(stats, self._names)
+        failed, busy = _failures(counts), _busiest(counts, self._names)
         self._last = (
             f"{done:,} pages, {share}{total:,}{'' if fed else ' so far'}, {rate:,.0f} pages/s{eta}"
             + (f", failed: {failed}" if failed else "")

@@ -53,3 +53,16 @@ def _share_arenas() -> None:
     """glibc reserves 64 MiB of address space for the heap of nearly every thread, which the bound counts."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+def rss_mb() -> tuple[float, float]:
+    """What this process holds now and what it held at most, in MB.
+
+    Not by getrusage alone: its maximum begins with that of the process that started this one.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        now, most = (int(status.partition(f"{name}:")[2].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    except (OSError, ValueError, IndexError):  # another system
+        now = most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return now, most

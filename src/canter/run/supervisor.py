@@ -1,17 +1,14 @@
-"""The parent of a run: chooses the crawl, feeds the store, starts the worker, takes signals, sums up."""
+"""The parent of a run: chooses the crawl, feeds the store, has a fleet fetch, takes signals, sums up."""
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import resource
+import math
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -19,10 +16,13 @@ from typing import Any, Protocol
 from canter.config import Settings
 from canter.errors import CanterError, ConfigError
 from canter.feed import Feed
+from canter.observe import Counts, News
 from canter.policy import Policy
-from canter.run import worker
-from canter.run.errands import Errand, Errands
-from canter.run.signals import held
+from canter.run.cpus import usable_cpus
+from canter.run.errands import Done, Errands
+from canter.run.fleet import Fleet
+from canter.run.memory import rss_mb
+from canter.run.messages import Assignment
 from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
@@ -30,7 +30,7 @@ from canter.stores.sqlite.schema import connect
 from canter.transports.tls import contexts
 
 TICK = 0.2  # seconds between looks at signals and messages
-HURRY = 2.0  # seconds from "stop at once" until a worker that does not answer is ended
+HURRY = 2.0  # seconds from "stop at once" until workers that do not answer are ended
 
 
 class Progress(Protocol):
@@ -39,11 +39,11 @@ class Progress(Protocol):
     def begin(self, crawl: int, resumed: bool) -> None:
         """The crawl is known."""
 
-    def update(self, done: int, total: int, fed: bool, stats: dict[str, Any]) -> None:
-        """Pages ended and queued so far; `fed`: nothing more will come; the worker's counts."""
+    def update(self, done: int, total: int, fed: bool, counts: Counts) -> None:
+        """Pages ended and queued so far; `fed`: nothing more will come; the workers' counts."""
 
     def log(self, line: str) -> None:
-        """A log line of the worker."""
+        """A log line of a worker."""
 
     def notice(self, text: str) -> None:
         """Something the user should know."""
@@ -102,10 +102,8 @@ class Supervisor:
     def __init__(self, order: Order, progress: Progress) -> None:
         self._order = order
         self._progress = progress
-        self._stats: dict[str, Any] = {}
-        self._peak = 0.0
         self._error: CanterError | None = None
-        self._ended = False
+        self._over = False
         self._errands = Errands(order.settings.attempts)
 
     def run(self) -> Result:
@@ -125,15 +123,21 @@ class Supervisor:
                     connect(order.store, create=False, cache_mb=16), order.store, crawl.id, policy.shard_of
                 )
                 feed = Feed(feeding, ingest, sources, order.limit)
+                fleet = Fleet(self._assignment(), order.settings.workers or usable_cpus(), self)
                 try:
-                    stopped = self._attend(crawls, crawl, feed, signals)
+                    stopped = self._attend(fleet, crawls, crawl, feed, signals)
                 finally:
                     feed.stop()
+                    fleet.close()
                     feed.thread.join(timeout=HURRY)
                     self._progress.end()
-                return self._conclude(crawls, crawl, resumed, stopped, signals, feed)
+                return self._conclude(crawls, crawl, resumed, stopped, signals, feed, fleet)
             finally:
                 crawls.close()
+
+    def _assignment(self) -> Assignment:
+        order = self._order
+        return Assignment(order.store, order.settings, order.sites, tuple(sys.path))
 
     def _choose(self, crawls: SqliteCrawls) -> tuple[CrawlRow, bool]:
         """The crawl to go on with, or a new one."""
@@ -173,91 +177,66 @@ class Supervisor:
 
     # ---- while it runs
 
-    def _attend(self, crawls: SqliteCrawls, crawl: CrawlRow, feed: Feed, signals: _Signals) -> bool:
-        """Watch over the worker until it ends; True when time ran out."""
-        order = self._order
-        pipe, process = self._start_worker(crawl)
+    def _attend(
+        self, fleet: Fleet, crawls: SqliteCrawls, crawl: CrawlRow, feed: Feed, signals: _Signals
+    ) -> bool:
+        """Watch over the crawl until it is over; True when time ran out."""
+        fleet.start()
+        fleet.serve(crawl.id, crawl.started)
         feed.start()
-        deadline = time.monotonic() + (order.settings.max_time or float("inf"))
-        told: list[str | Errand] = []
-        out_of_time = False
-        stop_at = float("inf")
-
-        def tell(what: str | Errand) -> None:
-            told.append(what)
-            try:
-                pipe.send(what)
-            except OSError:  # it has ended; its last words are still to be read
-                return
-
+        deadline = time.monotonic() + (self._order.settings.max_time or math.inf)
+        out_of_time = fed = draining = False
+        stop_at = math.inf
         done_before = sum(crawls.outcomes(crawl.id).values())
-        while not self._ended:
-            multiprocessing.connection.wait([pipe, process.sentinel], timeout=TICK)
-            self._read(pipe, process)
+        while not self._over:
+            fleet.attend(TICK)
             for errand in self._errands.take():
-                tell(errand)
-            if feed.done and "fed" not in told:
-                tell("fed")
+                fleet.fetch(crawl.id, errand)
+            if feed.done and not fed:
+                fed = True
+                fleet.fed(crawl.id)
             out_of_time = out_of_time or time.monotonic() >= deadline
-            if (signals.seen or out_of_time or feed.error) and "drain" not in told:
+            if (signals.seen or out_of_time or feed.error) and not draining:
+                draining = True
                 feed.stop()
-                tell("drain")
+                fleet.drain()
                 if not feed.error:
                     self._progress.notice("finishing what is in flight; once more stops at once")
-            if len(signals.seen) > 1 and "stop" not in told:
-                tell("stop")
+            if len(signals.seen) > 1 and stop_at == math.inf:
+                fleet.drain(0.0)
                 stop_at = time.monotonic() + HURRY
             if time.monotonic() >= stop_at:
-                process.kill()
-            self._show(crawls, crawl, done_before, feed)
-        process.join(HURRY)
+                fleet.kill()
+            self._show(crawls, crawl, done_before, feed, fleet.counts(crawl.id))
         self._error = feed.error or self._error
         return out_of_time
 
-    def _start_worker(self, crawl: CrawlRow) -> tuple[multiprocessing.connection.Connection, SpawnProcess]:
-        order = self._order
-        context = multiprocessing.get_context("spawn")
-        pipe, theirs = context.Pipe()
-        assignment = worker.Assignment(
-            order.store, crawl.id, crawl.started, order.settings, order.sites, tuple(sys.path)
-        )
-        process = context.Process(target=worker.main, args=(theirs, assignment), name="canter-worker")
-        with held(signal.SIGINT, signal.SIGTERM):
-            process.start()
-        theirs.close()
-        return pipe, process
+    def log(self, line: str) -> None:
+        """A log line of a worker."""
+        self._progress.log(line)
 
-    def _read(self, pipe: multiprocessing.connection.Connection, process: SpawnProcess) -> None:
-        """Take in what the worker says; notice its end."""
-        alive = process.is_alive()
-        try:
-            while pipe.poll():
-                self._hear(*pipe.recv())
-        except (EOFError, OSError):
-            alive = False
-        if not alive and not self._ended:
-            self._ended = True
-            process.join(HURRY)
-            self._error = CanterError(
-                f"the worker died (exit code {process.exitcode}); run the same command again to go on"
-            )
+    def notice(self, text: str) -> None:
+        """Something the user should know."""
+        self._progress.notice(text)
 
-    def _hear(self, kind: str, what: Any) -> None:
-        if kind == "stats":
-            self._stats = what
-        elif kind == "fetched":
-            self._errands.done(what)
-        elif kind == "log":
-            self._progress.log(what)
-        elif kind == "error":
-            self._error, self._ended = CanterError(what), True
-        elif kind == "end":
-            self._peak, self._ended = what["peak_rss_mb"], True
+    def heard(self, _: int, news: News, /) -> None:
+        """Hosts, failures and changes: progress shows counts only."""
 
-    def _show(self, crawls: SqliteCrawls, crawl: CrawlRow, done_before: int, feed: Feed) -> None:
-        done = done_before + sum(self._stats.get("outcomes", {}).values())
+    def fetched(self, _: int, done: Done, /) -> None:
+        """A sitemap has come, or cannot be had."""
+        self._errands.done(done)
+
+    def over(self, _: int, error: str | None, /) -> None:
+        """The crawl has ended in every worker."""
+        self._over = True
+        self._error = CanterError(error) if error else None
+
+    def _show(
+        self, crawls: SqliteCrawls, crawl: CrawlRow, done_before: int, feed: Feed, counts: Counts
+    ) -> None:
+        done = done_before + counts.outcomes.total()
         total = crawls.get(crawl.id).queued + feed.backlog
-        self._progress.update(done, max(total, done), feed.done, self._stats)
+        self._progress.update(done, max(total, done), feed.done, counts)
 
     # ---- when it is over
 
@@ -269,17 +248,18 @@ class Supervisor:
         out_of_time: bool,
         signals: _Signals,
         feed: Feed,
+        fleet: Fleet,
     ) -> Result:
         unfinished = bool(self._error or crawls.pending(crawl.id) or not feed.done)
         crawls.end(crawl.id, "stopped" if unfinished else "finished")
         if self._error:
             raise self._error
-        summary = summarise(crawls, crawl.id, resumed, self._peak)
+        summary = summarise(crawls, crawl.id, resumed, fleet.peak_rss_mb)
         stopped_by = signals.seen[0] if signals.seen and unfinished else None
         return Result(summary, stopped_by, out_of_time and unfinished)
 
 
-def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, worker_peak_mb: float) -> dict[str, Any]:
+def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, workers_peak_mb: float) -> dict[str, Any]:
     """The summary of the contract; numbers are the whole crawl's, earlier runs of it included."""
     row = crawls.get(crawl)
     counts = crawls.outcomes(crawl)
@@ -290,12 +270,11 @@ def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, worker_peak_mb: f
         if error_type:
             errors[error_type] = errors.get(error_type, 0) + number
     pages = sum(outcomes.values())
-    own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "crawl": crawl, "pages": pages, **outcomes, "errors": errors, "requests": row.requests,
         "rejected": row.rejected, "seconds": round(row.seconds, 3),
         "pages_per_second": round(pages / row.seconds, 2) if row.seconds else 0.0, "bytes": row.bytes,
-        "peak_rss_mb": round(own_peak + worker_peak_mb, 1), "resumed": resumed,
+        "peak_rss_mb": round(rss_mb()[1] + workers_peak_mb, 1), "resumed": resumed,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The worker process: one engine on one store, told what to do and watched through a pipe."""
+"""A worker process: an engine for each crawl on one store, told what to do and watched through a pipe."""
 
 from __future__ import annotations
 
@@ -11,66 +11,92 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from canter.config import Settings
 from canter.endings import STOPPED
 from canter.engine import Engine
 from canter.errors import CanterError
-from canter.model import ErrorType
+from canter.hosts import Paces
+from canter.model import ErrorType, Task
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
 from canter.run.errands import Done, Errand, bounds_of
-from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory
-from canter.sites import Site, SiteBook
+from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
+from canter.run.messages import (
+    Assignment,
+    Claim,
+    Deadly,
+    Drain,
+    End,
+    Ended,
+    Failed,
+    Fed,
+    Fetch,
+    Fetched,
+    Heard,
+    LogLine,
+    Message,
+    Order,
+    Over,
+    Report,
+    Seats,
+    Serve,
+)
+from canter.sites import SiteBook
 from canter.stores.sqlite import SqliteWork
 from canter.stores.warc import WarcKeeper
 from canter.transports.aiohttp import AiohttpTransport
 
 REPORT = 0.5  # seconds between reports to the parent
-GRACE = 8.0  # seconds that what is in flight may take to finish
+LOOK = 0.1  # seconds between looks at how late the loop is
+NOTHING = -1  # in the first place of `Slot`: no page is being read
 _PR_SET_PDEATHSIG = 1
 
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a worker needs to know; sent to it when it starts."""
-
-    store: Path
-    crawl: int
-    started: float  # UTC seconds
-    settings: Settings
-    sites: tuple[Site, ...]
-    import_path: tuple[str, ...]  # for the `parse` functions of the sites
+Slot = Any  # three 64-bit integers of shared memory: crawl, home and key of the page that is being read
 
 
 class _PipeStream:
     """Log lines go to the parent, which owns the terminal."""
 
-    def __init__(self, send: Callable[[tuple[str, Any]], None]) -> None:
+    def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
 
     def write(self, text: str) -> None:
         if text.strip():
-            self._send(("log", text.rstrip("\n")))
+            self._send(LogLine(text.rstrip("\n")))
 
     def flush(self) -> None:
         """Nothing waits."""
 
 
+@dataclass(slots=True)
+class _Crawl:
+    """This worker's part in a crawl."""
+
+    id: int
+    engine: Engine
+    observer: RunObserver
+    keeper: WarcKeeper | None
+
+
 class _Worker:
-    def __init__(self, pipe: Connection, assignment: Assignment) -> None:
+    def __init__(self, pipe: Connection, assignment: Assignment, slot: Slot) -> None:
         self._pipe = pipe
         self._assignment = assignment
+        self._slot = slot
         self._sending = threading.Lock()
-        self._errands: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._crawls: dict[int, _Crawl] = {}
+        self._numbers: dict[int, int] = {}  # of the last request of a crawl that was served before
+        self._seats = assignment.settings.max_concurrent
+        self._lag = 0.0
 
-    def send(self, message: tuple[str, Any]) -> None:
+    def send(self, message: Message) -> None:
         """To the parent; where that is gone, so is this process."""
         try:
             with self._sending:
@@ -79,112 +105,201 @@ class _Worker:
             os._exit(1)
 
     async def run(self) -> None:
-        """Crawl until the store has nothing left, or the parent says so."""
-        a = self._assignment
+        """Serve crawls until the parent says that it is over."""
+        settings = self._assignment.settings
         loop = asyncio.get_running_loop()
-        policy = Policy(a.settings, SiteBook(a.sites))
-        observer = RunObserver(
-            Log(a.settings.log_level, a.settings.log_format, _PipeStream(self.send), crawl=a.crawl)
+        self._offset = time.time() - loop.time()
+        self._policy = Policy(settings, SiteBook(self._assignment.sites))
+        self._transport = AiohttpTransport(
+            user_agent=settings.user_agent,
+            allow_networks=settings.allow_network,
+            body_budget=settings.body_budget,
+            dns_servers=settings.dns_server,
+            tls=self._policy.all_tls(),
         )
-        transport = AiohttpTransport(
-            user_agent=a.settings.user_agent,
-            allow_networks=a.settings.allow_network,
-            body_budget=a.settings.body_budget,
-            dns_servers=a.settings.dns_server,
-            tls=policy.all_tls(),
-        )
-        work = SqliteWork(a.store, policy.shard_of)
-        offset = time.time() - loop.time()
-        keep = a.settings.keep_pages
-        keeper = WarcKeeper(Path(keep), a.crawl, a.started) if keep else None
-        engine = Engine(
-            work, transport, policy, observer, offset=offset, first_number=work.epoch << 32, keeper=keeper
-        )
-        engine.start(a.crawl, a.started)
+        self._work = SqliteWork(self._assignment.store, self._policy.shard_of, shards=())
+        self._paces = Paces(self._work, self._policy, RunObserver(self._log()), self._offset)
+        self._ending: asyncio.Future[None] = loop.create_future()
+        listener = threading.Thread(target=self._listen, args=(loop,), name="canter-orders", daemon=True)
+        listener.start()
         collect_seldom()
-        self._listen(loop, engine, observer)
-        reporting = loop.create_task(self._report(engine, observer))
+        reporting = loop.create_task(self._report())
         try:
-            await engine.over()
+            await self._ending
         finally:
             reporting.cancel()
-            await engine.close()
-            work.close()
-            if keeper:
-                keeper.close()
-            self.send(("stats", {**observer.snapshot(), "in_flight": 0}))
+            for crawl in self._crawls.values():
+                await crawl.engine.close()
+            await self._transport.close()
+            self._work.close()
 
-    def _listen(self, loop: asyncio.AbstractEventLoop, engine: Engine, observer: RunObserver) -> None:
-        """Take orders in a thread; the parent's death ends this process within moments."""
-        orders: dict[str, Callable[[], Any]] = {
-            "fed": engine.fed,
-            "drain": lambda: loop.create_task(engine.drain(GRACE)),
-            "stop": lambda: loop.create_task(engine.drain(0.0)),
-        }
+    def _log(self, **bound: Any) -> Log:
+        settings = self._assignment.settings
+        return Log(settings.log_level, settings.log_format, _PipeStream(self.send), **bound)
 
-        def listen() -> None:
-            while True:
-                try:
-                    order = self._pipe.recv()
-                except (EOFError, OSError):
-                    os._exit(1)
-                act = (
-                    partial(self._begin, engine, observer, order)
-                    if isinstance(order, Errand)
-                    else orders[order]
-                )
-                with contextlib.suppress(RuntimeError):  # the loop is closed: the end is near anyway
-                    loop.call_soon_threadsafe(act)
+    # ---- orders
 
-        threading.Thread(target=listen, name="canter-orders", daemon=True).start()
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take orders, in a thread; the parent's death ends this process within moments."""
+        while True:
+            try:
+                order = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(1)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the end is near anyway
+                loop.call_soon_threadsafe(self._take, order)
 
-    def _begin(self, engine: Engine, observer: RunObserver, errand: Errand) -> None:
-        task = asyncio.get_running_loop().create_task(self._run_errand(engine, observer, errand))
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+    def _take(self, order: Order) -> None:
+        try:
+            self._obey(order)
+        except Exception as error:
+            if not self._ending.done():
+                self._ending.set_exception(error)
 
-    async def _run_errand(self, engine: Engine, observer: RunObserver, errand: Errand) -> None:
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Claim(shards):
+                self._work.claim(shards)
+                for crawl in self._crawls.values():
+                    crawl.engine.look_again()
+            case Seats(number):
+                self._seats = number
+                self._share_seats()
+            case Serve():
+                self._serve(order)
+            case Fed(crawl):
+                self._with(crawl, lambda c: c.engine.fed())
+            case Drain(crawl, grace):
+                self._with(crawl, lambda c: self._spawn(c.engine.drain(grace)))
+            case Fetch(crawl, errand):
+                self._with(crawl, lambda c: self._spawn(self._fetch(c, errand)))
+            case Deadly(page):
+                self._with(page.crawl, lambda c: c.engine.give_up(page.home, page.key))
+            case End() if not self._ending.done():
+                self._ending.set_result(None)
+
+    def _with(self, crawl: int, act: Callable[[_Crawl], None]) -> None:
+        """Orders may come when the part in a crawl is over already."""
+        if found := self._crawls.get(crawl):
+            act(found)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _share_seats(self) -> None:
+        """As many requests in flight for each crawl as for the next."""
+        for crawl in self._crawls.values():
+            crawl.engine.allow(max(1, self._seats // len(self._crawls)))
+
+    # ---- a crawl
+
+    def _serve(self, order: Serve) -> None:
+        observer = RunObserver(self._log(crawl=order.crawl))
+        keep = self._assignment.settings.keep_pages
+        keeper = WarcKeeper(Path(keep), order.crawl, order.started) if keep else None
+        engine = Engine(
+            self._work, self._transport, self._policy, observer, offset=self._offset,
+            first_number=self._numbers.get(order.crawl, self._work.epoch << 32), keeper=keeper,
+            paces=self._paces, reading=self._reading,
+        )  # fmt: skip
+        crawl = self._crawls[order.crawl] = _Crawl(order.crawl, engine, observer, keeper)
+        engine.start(order.crawl, order.started, ((page.home, page.key) for page in order.deadly))
+        self._share_seats()
+        self._spawn(self._see_through(crawl))
+
+    async def _see_through(self, crawl: _Crawl) -> None:
+        """Until nothing is left of a crawl, it is drained, or fails."""
+        error = None
+        try:
+            await crawl.engine.over()
+        except CanterError as failure:
+            error = str(failure)
+        except Exception as failure:
+            error = f"the worker failed: {type(failure).__name__}: {failure}; this is a bug"
+            traceback.print_exc()
+        await crawl.engine.close()
+        if crawl.keeper:
+            crawl.keeper.close()
+        del self._crawls[crawl.id]
+        self._numbers[crawl.id] = crawl.engine.number
+        self._share_seats()
+        self._send_news(crawl)
+        self.send(Over(crawl.id, error, crawl.observer.snapshot()))
+
+    def _reading(self, task: Task | None) -> None:
+        """Name the page that is being read where the parent finds it, should it end this process."""
+        self._slot[0] = NOTHING
+        if task is not None:
+            self._slot[1], self._slot[2], self._slot[0] = task.home, task.key, task.crawl
+
+    async def _fetch(self, crawl: _Crawl, errand: Errand) -> None:
         """Fetch a sitemap for the parent; one that a stop cuts short is not answered."""
-        page = await engine.fetch(errand.url, bounds_of(self._assignment.settings.limits), patient=True)
+        page = await crawl.engine.fetch(errand.url, bounds_of(self._assignment.settings.limits), patient=True)
         if page.error == STOPPED.message:
             return
-        observer.event("sitemap", url=page.url, status=page.status, size=len(page.content), reason=page.error)
+        crawl.observer.event(
+            "sitemap", url=page.url, status=page.status, size=len(page.content), reason=page.error
+        )
         done = Done(errand.number, page.url, page.error, page.error_type is ErrorType.TRANSIENT)
         if not done.error:
             try:
                 await asyncio.to_thread(Path(errand.path).write_bytes, page.content)
             except OSError as error:
                 done = done._replace(error=f"it cannot be written to {errand.path}: {error.strerror}")
-        self.send(("fetched", done))
+        self.send(Fetched(crawl.id, done))
 
-    async def _report(self, engine: Engine, observer: RunObserver) -> None:
+    # ---- reports
+
+    async def _report(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            self.send(("stats", {**observer.snapshot(), "in_flight": engine.in_flight}))
-            if news := observer.news(engine.paces):
-                self.send(("news", news))
-            await asyncio.sleep(REPORT)
+            self._send_report()
+            until = loop.time() + REPORT
+            while (asleep := loop.time()) < until:
+                await asyncio.sleep(LOOK)
+                self._lag = max(self._lag, loop.time() - asleep - LOOK)
+
+    def _send_report(self) -> None:
+        now, most = rss_mb()
+        crawls = self._crawls.values()
+        self.send(
+            Report(
+                in_flight=sum(crawl.engine.in_flight for crawl in crawls),
+                hosts=sum(crawl.engine.hosts for crawl in crawls),
+                lag=self._lag, cpu=time.process_time(), rss_mb=now, peak_rss_mb=most,
+                counts={crawl.id: crawl.observer.snapshot() for crawl in crawls},
+            )
+        )  # fmt: skip
+        self._lag = 0.0
+        for crawl in crawls:
+            self._send_news(crawl)
+
+    def _send_news(self, crawl: _Crawl) -> None:
+        if news := crawl.observer.news(crawl.engine.paces):
+            self.send(Heard(crawl.id, news))
 
 
-def main(pipe: Connection, assignment: Assignment) -> None:
-    """The worker's whole life. Its last message is `("end", None)` or `("error", line)`."""
+def main(pipe: Connection, assignment: Assignment, slot: Slot) -> None:
+    """The worker's whole life. Its last message is `Ended` or `Failed`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent takes them and says what to do
     _die_with_parent()
     _raise_file_limit()
     keep_freed_memory()
     sys.path[:0] = [path for path in assignment.import_path if path not in sys.path]
-    worker = _Worker(pipe, assignment)
+    worker = _Worker(pipe, assignment, slot)
     try:
         with bounded_memory(), asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(worker.run())
     except CanterError as error:
-        worker.send(("error", str(error)))
+        worker.send(Failed(str(error)))
     except Exception as error:
-        worker.send(("error", f"the worker failed: {type(error).__name__}: {error}; this is a bug"))
+        worker.send(Failed(f"the worker failed: {type(error).__name__}: {error}; this is a bug"))
         raise
     else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        worker.send(("end", {"peak_rss_mb": peak}))
+        worker.send(Ended(rss_mb()[1]))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -11,10 +11,10 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from canter.model import utc_iso
-from canter.observe import LATENCY, HostNews, News
+from canter.observe import LATENCY, Counts, HostNews, News
 from canter.protocols import PaceFacts
 from canter.service.models import Change, Failure, History, Host, HostHistory, HostPoint, Latest, Point
 from canter.service.series import Series
@@ -52,12 +52,10 @@ class Totals(NamedTuple):
     last_page: str | None = None
 
     @classmethod
-    def of(cls, snapshot: Mapping[str, Any]) -> Totals:
-        """The counts of workers' merged snapshots; what is not there is 0."""
-        found = {name: snapshot[name] for name in cls._fields if snapshot.get(name) is not None}
-        if "latency" in found:
-            found["latency"] = tuple(found["latency"])
-        return cls(**found)
+    def of(cls, counts: Counts) -> Totals:
+        """The merged counts of all workers and crawls."""
+        found = {name: getattr(counts, name) for name in cls._fields}
+        return cls(**found | {"latency": tuple(counts.latency)})
 
     @property
     def pages(self) -> int:

@@ -72,6 +72,10 @@ def run(
             metavar="DURATION", help="An unfinished crawl begun so long ago goes on.  [default: 12h]"
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Processes that fetch.  [default: the processors it may use]"),
+    ] = None,
     max_concurrent: Annotated[
         int | None, typer.Option(metavar="N", help="Requests in flight in all.  [default: 200]")
     ] = None,

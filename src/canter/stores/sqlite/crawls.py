@@ -187,6 +187,22 @@ class SqliteCrawls:
             spooled = self.db.execute("SELECT count(*) FROM spool WHERE crawl=?", (crawl,)).fetchone()[0]
         return (queued or 0) + int(spooled)
 
+    def loads(self, crawls: Iterable[int]) -> dict[int, int]:
+        """Pages of these crawls that are still to do, by shard."""
+        with reading(self.path):
+            rows = self.db.execute(
+                "SELECT host >> 32, sum(pending) FROM queue WHERE pending > 0 "
+                "AND crawl IN (SELECT value FROM json_each(?)) GROUP BY 1",
+                (orjson.dumps(list(crawls)).decode(),),
+            ).fetchall()
+        return dict(rows)
+
+    def shard_of(self, host: str) -> int | None:
+        """The shard of a host key that the store knows."""
+        with reading(self.path):
+            row = self.db.execute("SELECT id >> 32 FROM host WHERE name=?", (host,)).fetchone()
+        return int(row[0]) if row else None
+
     def outcomes(self, crawl: int) -> dict[tuple[str, str | None], int]:
         """Number of pages by (outcome, error type), bad source lines included."""
         with reading(self.path):

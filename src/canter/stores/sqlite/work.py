@@ -17,52 +17,88 @@ from canter.model import PageState, Record, Task
 from canter.protocols import Batch, HostNote, HostRow, Visit
 from canter.stores.sqlite.ingest import host_id
 from canter.stores.sqlite.schema import connect, reading, transaction
+from canter.urls import SHARDS
 
 LEASE = 60.0  # seconds a worker's claim holds without a commit
 _RENEW = 10.0
 
 
 class SqliteWork:
-    """Implements `protocols.Work`. Reads and commits use two connections, so that a commit may run in
-    a thread of its own while the event loop reads on."""
+    """Implements `protocols.Work` for the shards that it claims: every one, or `shards` for a start.
 
-    def __init__(self, path: Path, shard_of: Callable[[str], int], owner: str | None = None) -> None:
+    Reads and commits use two connections, so that a commit may run in a thread of its own while the event
+    loop reads on.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shard_of: Callable[[str], int],
+        owner: str | None = None,
+        shards: Iterable[int] = range(SHARDS),
+    ) -> None:
         self._path = path
         self._shard_of = shard_of
         self._reader = connect(path, create=False, cache_mb=8)
         self._writer = connect(path, create=False, cache_mb=8)
         self._writing = threading.Lock()  # a commit's thread and the event loop share the writer
         self.owner = owner or f"process {os.getpid()}"
-        self.epoch = self._claim()
-        self._renewed = time.time()
-
-    def _claim(self) -> int:
-        """Take every shard. Whoever held one before can no longer commit."""
+        self._shards: frozenset[int] = frozenset()
         with transaction(self._writer, self._path):
-            epoch: int = self._writer.execute(
+            self.epoch: int = self._writer.execute(
                 "UPDATE counter SET value = value + 1 WHERE name='epoch' RETURNING value"
             ).fetchone()[0]
+        self.claim(shards)
+        self._renewed = time.time()
+
+    # ---- shards
+
+    def claim(self, shards: Iterable[int]) -> None:
+        """Take shards. Whoever held one before can no longer commit to it."""
+        taken = frozenset(shards)
+        if taken:
+            self._own(taken, self.owner, self.epoch, time.time() + LEASE)
+            self._shards |= taken
+
+    def leave(self, shards: Iterable[int]) -> None:
+        """Give no more hosts of these shards; what was given may still be committed."""
+        self._shards -= frozenset(shards)
+
+    def release(self, shards: Iterable[int]) -> None:
+        """Nothing of these shards will be committed any more: another may claim them."""
+        self.leave(shards)
+        self._own(frozenset(shards), None, 0, 0.0)
+
+    def owns(self, host: int) -> bool:
+        """Whether hosts of this one's shard are given here."""
+        return host >> 32 in self._shards
+
+    def _own(self, shards: frozenset[int], owner: str | None, epoch: int, lease: float) -> None:
+        with self._writing, transaction(self._writer, self._path):
             self._writer.execute(
-                "UPDATE shard SET owner=?, epoch=?, lease=?", (self.owner, epoch, time.time() + LEASE)
+                "UPDATE shard SET owner=?, epoch=?, lease=? WHERE id IN (SELECT value FROM json_each(?))",
+                (owner, epoch, lease, _json(sorted(shards))),
             )
-        return epoch
 
     def close(self) -> None:
         """Close both connections."""
         self._reader.close()
         self._writer.close()
 
+    # ---- what is to do
+
     def hosts(self, crawl: int, now: float, limit: int, skip: Iterable[int]) -> list[HostRow]:
         """Hosts with tasks whose `not_before` has passed, the longest remaining time first."""
         with reading(self._path):
-            rows = self._reader.execute(_HOSTS, (crawl, now, _json(list(skip)), limit)).fetchall()
+            rows = self._reader.execute(
+                _HOSTS, (crawl, now, _json(list(skip)), _json(sorted(self._shards)), limit)
+            ).fetchall()
         return [HostRow(*row) for row in rows]
 
-    def next_wake(self, crawl: int, skip: Iterable[int]) -> float | None:
-        """When the next resting host may be asked (UTC seconds); None when no other host has tasks."""
+    def left(self, crawl: int) -> bool:
+        """Whether anything of the crawl is still to do, here or in the shards of others."""
         with reading(self._path):
-            row = self._reader.execute(_WAKE, (crawl, _json(list(skip)))).fetchone()
-        return None if row[0] is None else float(row[0])
+            return self._reader.execute(_ANY_LEFT, (crawl,)).fetchone() is not None
 
     def host(self, crawl: int, name: str) -> HostRow:
         """The row of one host, with or without tasks; a host the store has not met is made."""
@@ -100,6 +136,8 @@ class SqliteWork:
             ).fetchone()
         fields: dict[str, Any] | None = orjson.loads(row[0]) if row else None
         return fields
+
+    # ---- what was done
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch, all or nothing. Raises LostLease when another worker owns a shard it touches."""
@@ -301,12 +339,10 @@ _ROW = "h.id, h.name, q.pending, h.not_before, q.down_since, h.robots"
 _HOSTS = f"""
 SELECT {_ROW} FROM queue q JOIN host h ON h.id = q.host
 WHERE q.crawl=? AND q.pending > 0 AND h.not_before <= ? AND q.host NOT IN (SELECT value FROM json_each(?))
+    AND q.host >> 32 IN (SELECT value FROM json_each(?))
 ORDER BY q.pending / coalesce(h.rate, 1.0) DESC LIMIT ?
 """
-_WAKE = """
-SELECT min(h.not_before) FROM queue q JOIN host h ON h.id = q.host
-WHERE q.crawl=? AND q.pending > 0 AND q.host NOT IN (SELECT value FROM json_each(?))
-"""
+_ANY_LEFT = "SELECT 1 FROM queue WHERE crawl=? AND pending > 0 LIMIT 1"
 _HOST = """
 SELECT h.id, h.name, coalesce(q.pending, 0), h.not_before, coalesce(q.down_since, 0), h.robots
 FROM host h LEFT JOIN queue q ON q.host = h.id AND q.crawl=? WHERE h.name=?

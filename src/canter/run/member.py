@@ -1,0 +1,138 @@
+"""One worker of a fleet as its parent sees it: its process, its successors when that dies, its shards."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import signal
+from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from canter.observe import Counts
+from canter.run import worker
+from canter.run.deaths import PageId
+from canter.run.messages import Assignment, Ended, Message, Order, Over, Report
+from canter.run.signals import held
+
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+class Member:
+    """For reports: `pid`, `alive`, `restarts`, `shards`, `report` (the last one), `peak_rss_mb`."""
+
+    def __init__(self, number: int, assignment: Assignment) -> None:
+        self.number = number
+        self.shards: frozenset[int] = frozenset()
+        self.serving: set[int] = set()  # crawls whose end it has not told
+        self.restarts = -1
+        self.report = Report()
+        self.ended = False  # it has said its last word
+        self._assignment = assignment
+        self._past: dict[int, Counts] = {}  # counts of processes that died and of crawls that are over
+        self._peak = 0.0
+        self._slot: Any = None
+        self._pipe: multiprocessing.connection.Connection
+        self._process: SpawnProcess
+
+    def start(self) -> None:
+        """Start its process, or another one in place of one that died."""
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._slot = _CONTEXT.RawArray("q", [worker.NOTHING, 0, 0])
+        self._process = _CONTEXT.Process(
+            target=worker.main, args=(theirs, self._assignment, self._slot), name="canter-worker"
+        )
+        with held(signal.SIGINT, signal.SIGTERM):
+            self._process.start()
+        theirs.close()
+        self.restarts += 1
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process of now."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process lives."""
+        return self._process.is_alive()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of its process; negative: the signal that ended it."""
+        return self._process.exitcode
+
+    @property
+    def reading(self) -> PageId | None:
+        """The page that its process was reading when it died."""
+        crawl, home, key = self._slot
+        return None if crawl == worker.NOTHING else PageId(crawl, home, key)
+
+    @property
+    def peak_rss_mb(self) -> float:
+        """The most that a process of its held."""
+        return max(self._peak, self.report.peak_rss_mb)
+
+    @property
+    def waitable(self) -> list[Any]:
+        """What `multiprocessing.connection.wait` waits for: a message, or its death."""
+        return [self._pipe, self._process.sentinel]
+
+    def counts(self, crawl: int) -> Counts:
+        """What it has done in a crawl, in all its processes."""
+        total = Counts()
+        for counts in (self._past.get(crawl), self.report.counts.get(crawl)):
+            if counts:
+                total.merge(counts)
+        return total
+
+    def forget(self, crawl: int) -> None:
+        """Nobody will ask for its counts in the crawl any more."""
+        self._past.pop(crawl, None)
+
+    def send(self, order: Order) -> None:
+        """Tell it; one that has died hears nothing."""
+        try:
+            self._pipe.send(order)
+        except OSError:
+            return
+
+    def messages(self) -> Iterator[Message]:
+        """What it has said since the last time."""
+        try:
+            while self._pipe.poll():
+                message: Message = self._pipe.recv()
+                if isinstance(message, Report):
+                    self.report = message
+                elif isinstance(message, Over):
+                    self._keep(message.crawl, message.counts)
+                elif isinstance(message, Ended):
+                    self.ended, self._peak = True, max(self._peak, message.peak_rss_mb)
+                yield message
+        except (EOFError, OSError):
+            return
+
+    def bury(self) -> None:
+        """Its process has died: what it did stays counted."""
+        self._process.join()
+        self._pipe.close()
+        self._peak = self.peak_rss_mb
+        for crawl in list(self.report.counts):
+            self._keep(crawl, self.report.counts[crawl])
+        self.report = Report()
+
+    def _keep(self, crawl: int, counts: Counts) -> None:
+        self.report.counts.pop(crawl, None)
+        counts.hosts.clear()  # they are no longer of late
+        self._past.setdefault(crawl, Counts()).merge(counts)
+
+    def end(self, patience: float) -> None:
+        """Wait for its process to end; kill it after so many seconds."""
+        self._process.join(patience)
+        if self._process.is_alive():
+            self.kill()
+
+    def kill(self) -> None:
+        """End its process at once."""
+        self._process.kill()
+        self._process.join()

@@ -1,0 +1,144 @@
+"""What a fleet and its workers say to each other, through a pipe each. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from canter.config import Settings
+from canter.observe import Counts, News
+from canter.run.deaths import PageId
+from canter.run.errands import Done, Errand
+from canter.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What every worker of a fleet needs to know when it starts.
+
+    `import_path`: for the `parse` functions of the sites.
+    """
+
+    store: Path
+    settings: Settings
+    sites: tuple[Site, ...]
+    import_path: tuple[str, ...]
+
+
+# ---- to a worker
+
+
+class Claim(NamedTuple):
+    """These shards are yours."""
+
+    shards: frozenset[int]
+
+
+class Seats(NamedTuple):
+    """Have at most so many requests in flight, of all crawls together."""
+
+    number: int
+
+
+class Serve(NamedTuple):
+    """Take part in a crawl, begun at `started` (UTC seconds). `deadly`: pages that may not be read."""
+
+    crawl: int
+    started: float
+    deadly: tuple[PageId, ...]
+
+
+class Fed(NamedTuple):
+    """Nothing more will be loaded for the crawl."""
+
+    crawl: int
+
+
+class Drain(NamedTuple):
+    """Start nothing more for the crawl; what is in flight has `grace` seconds."""
+
+    crawl: int
+    grace: float
+
+
+class Fetch(NamedTuple):
+    """Fetch a sitemap for the crawl's feed."""
+
+    crawl: int
+    errand: Errand
+
+
+class Deadly(NamedTuple):
+    """A page may not be read again: it killed its worker."""
+
+    page: PageId
+
+
+class End(NamedTuple):
+    """Close what is open and end."""
+
+
+Order = Claim | Seats | Serve | Fed | Drain | Fetch | Deadly | End
+
+
+# ---- from a worker
+
+
+@dataclass(slots=True)
+class Report:
+    """How a worker is. `lag`: how late its event loop was at worst since the last report, seconds.
+
+    `cpu`: seconds since it began; `rss_mb` and `peak_rss_mb`: of this process alone.
+    """
+
+    in_flight: int = 0
+    hosts: int = 0  # in the windows of its crawls
+    lag: float = 0.0
+    cpu: float = 0.0
+    rss_mb: float = 0.0
+    peak_rss_mb: float = 0.0
+    counts: dict[int, Counts] = field(default_factory=dict)  # by crawl, since the process began
+
+
+class LogLine(NamedTuple):
+    """A line of its log."""
+
+    text: str
+
+
+class Heard(NamedTuple):
+    """What it saw in a crawl since it said so last."""
+
+    crawl: int
+    news: News
+
+
+class Fetched(NamedTuple):
+    """A sitemap was fetched, or cannot be."""
+
+    crawl: int
+    done: Done
+
+
+class Over(NamedTuple):
+    """Its part in a crawl is over: nothing is left, it was drained, or it failed."""
+
+    crawl: int
+    error: str | None
+    counts: Counts
+
+
+class Failed(NamedTuple):
+    """It cannot work; one line says why."""
+
+    error: str
+
+
+class Ended(NamedTuple):
+    """Its last word."""
+
+    peak_rss_mb: float
+
+
+Message = Report | LogLine | Heard | Fetched | Over | Failed | Ended
