@@ -20,11 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from bench.machine import REPO, describe
+from bench.corpus import CORPUS
+from bench.machine import describe
 from canter.extraction import Extractor, Page
 from canter.sites import AUTO
 
-CORPUS = REPO.parent / "shared" / "corpus"
 PUBLISHED = {  # price, sku, availability on all 140 pages of the benchmark
     "Zyte": (0.918, 0.841, 0.957),
     "Diffbot": (0.824, 0.765, 0.943),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -70,6 +71,7 @@ def main() -> None:
     """Run the scenarios that are asked for."""
     given = _options()
     _need(given.plot is not None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and contenders end with it
     server, core = cores()
     os.sched_setaffinity(0, {server})  # what watches does not disturb what is watched
     print(describe(), file=sys.stderr)

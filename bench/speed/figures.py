@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -28,13 +29,15 @@ class Turn(NamedTuple):
 
     @property
     def steady_rate(self) -> float:
-        """Pages a second beyond the first."""
-        return (self.pages - 1) / max(self.cost.seconds - self.start.seconds, 1e-9)
+        """Pages a second beyond the first; NaN where there were too few to tell."""
+        seconds = self.cost.seconds - self.start.seconds
+        return (self.pages - 1) / seconds if seconds > 0 else math.nan
 
     @property
     def steady_cpu(self) -> float:
-        """ms of CPU for each page beyond the first: what starting and ending take is left out."""
-        return 1000 * max(self.cost.cpu - self.start.cpu, 0.0) / max(self.pages - 1, 1)
+        """ms of CPU for each page beyond the first, without what starting and ending take; NaN as above."""
+        cpu = self.cost.cpu - self.start.cpu
+        return 1000 * cpu / (self.pages - 1) if cpu > 0 else math.nan
 
     @property
     def peak_mb(self) -> float:

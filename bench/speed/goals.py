@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -16,6 +17,8 @@ class Goal(NamedTuple):
 
     def verdict(self, found: float) -> str:
         """How a figure stands to the goal."""
+        if math.isnan(found):
+            return "too few pages to tell"
         for name, bound in (("stretch met", self.stretch), ("met", self.wanted)):
             if found <= bound if self.at_most else found >= bound:
                 return name

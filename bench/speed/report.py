@@ -54,7 +54,11 @@ def show(name: str, outcome: Outcome, rounds: int, load: float) -> None:
         alike = f"{table.alike[entry]:.0%}" if entry in table.alike else ""
         figures = (_rate, _cpu, _steady_cpu, lambda turn: turn.peak_mb)
         rate, cpu, steady, peak = (table.middle(entry, figure) for figure in figures)
-        times = [] if entry == first else [f"{times:.2f} x" for times in ratios(table, entry)]
+        times = (
+            []
+            if entry == first or turns[0].pages != table.turns[first][0].pages
+            else [f"{times:.2f} x" for times in ratios(table, entry)]
+        )
         printed.add_row(
             f"{entry} ({len(turns)})" if len(turns) != rounds else entry,
             f"{rate:,.1f}", f"{cpu:.2f}", f"{steady:.2f}", f"{peak:,.0f}", alike, *times,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.corpus import pages as corpus
+from bench.machine import cpu_of
 from bench.speed import goals
 from bench.speed.contenders import (
     BARE,
@@ -24,7 +26,7 @@ from bench.speed.goals import Goal
 from bench.speed.serving import Rules, Served, own_addresses, site_file, slow_web, web
 from bench.speed.turns import Entry, Table, take_turns
 
-HOSTS = 500
+HOSTS, SPREAD = 500, 64
 LATENCY = 0.5  # s
 SMALL_PAGE = b"<html><title>Page</title><body><h1>Page</h1>" + b"<p>some text of a small page</p>" * 100
 STRUCTURED: Rules = {name: {"structured": name} for name in ("name", "sku", "brand")} | {
@@ -75,13 +77,13 @@ def rate(turn: Turn) -> float:
 
 
 def ours(
-    stage: Stage, served: Served, name: str = CANTER, terms: Terms | None = None, *, taught: bool = False,
-    fields: Rules | None = None, cores: Sequence[int] = (), pages: int = 0,
+    stage: Stage, served: Served, name: str = CANTER, terms: Terms | None = None, *,
+    before: Sequence[str] = (), fields: Rules | None = None, cores: Sequence[int] = (), pages: int = 0,
 ) -> Entry:  # fmt: skip
-    """An entry of Canter's."""
+    """An entry of Canter's. `before`: the URLs of an earlier crawl."""
     return Entry(
         name, canter(terms or Terms()), served.urls(pages or stage.pages), site_file(served.origins, fields),
-        cores or [stage.core], None if fields else canter_results, taught,
+        cores or [stage.core], None if fields else canter_results, before,
     )  # fmt: skip
 
 
@@ -137,8 +139,8 @@ def unchanged(stage: Stage) -> Outcome:
         web(stage.scratch / "validators", corpus(), stage.server) as validating,
     ):
         table = stage.run(
-            ours(stage, plain, taught=True),
-            ours(stage, validating, "canter, 304", taught=True),
+            ours(stage, plain, before=plain.urls(stage.pages)),
+            ours(stage, validating, "canter, 304", before=validating.urls(stage.pages)),
             theirs(stage, plain),
         )
     found = [(goals.UNCHANGED, table.ratio(BARE, CANTER, cpu))] if table.has(CANTER, BARE) else []
@@ -164,8 +166,9 @@ def hosts(stage: Stage) -> Outcome:
         web(stage.scratch / "many", corpus(), stage.server, addresses=addresses) as many,
         web(stage.scratch / "one", corpus(), stage.server) as one,
     ):
+        other_pages = many.urls(stage.pages, first=stage.pages)
         table = stage.run(
-            ours(stage, many, "500 hosts", Terms(options=ADAPTIVE), taught=True), ours(stage, one)
+            ours(stage, many, "500 hosts", Terms(options=ADAPTIVE), before=other_pages), ours(stage, one)
         )
     return Outcome(table, [])
 
@@ -193,6 +196,24 @@ def latency(stage: Stage) -> Outcome:
         table = stage.run(ours(stage, slow, "500 ms", terms), ours(stage, fast, "no latency", terms))
     both = table.has("500 ms", "no latency")
     return Outcome(table, [(goals.LATENCY, table.ratio("500 ms", "no latency", rate))] if both else [])
+
+
+def workers(stage: Stage) -> Outcome:
+    """Two workers on two cores beside one on one; many hosts, and nginx on the second worker's core."""
+    options = ("--pace", "off", "--max-per-host", "0", "--workers")
+    addresses = own_addresses(SPREAD)
+    with web(stage.scratch / "web", corpus(), stage.server, addresses=addresses) as served:
+        one = ours(stage, served, "one worker", Terms(options=(*options, "1")))
+        two = ours(
+            stage, served, "two workers", Terms(in_flight=128, options=(*options, "2")),
+            cores=(stage.core, stage.server),
+        )  # fmt: skip
+        began, used = time.monotonic(), cpu_of(served.pid)
+        table = stage.run(two, one)
+        share = (cpu_of(served.pid) - used) / (time.monotonic() - began)
+        stage.say(f"nginx took {share:.0%} of its core")
+    both = table.has("two workers", "one worker")
+    return Outcome(table, [(goals.WORKERS, table.ratio("two workers", "one worker", rate))] if both else [])
 
 
 def memory(stage: Stage) -> Outcome:
@@ -259,6 +280,7 @@ SCENARIOS = {
     "hosts": Scenario(hosts, "500 hosts, the pace from memory, beside one host without pace", 5_000, 5, 6),
     "tls": Scenario(tls, "over TLS, beside the bare loop and beside no TLS", 2_000, 5, 2),
     "latency": Scenario(latency, "500 ms before each answer, 500 in flight, beside none", 6_000, 5, 4),
+    "workers": Scenario(workers, "two workers on two cores, one of them nginx's, beside one", 4_000, 5, 4),
     "memory": Scenario(
         memory, "peaks at 64 and 512 in flight, 100,000 and 1,000,000 small pages", 2_000, 1, 10
     ),

@@ -28,11 +28,11 @@ class Served(NamedTuple):
     paths: list[str]
     pid: int
 
-    def urls(self, count: int) -> list[str]:
-        """So many URLs, no two alike, the pages and the hosts in turns."""
+    def urls(self, count: int, first: int = 0) -> list[str]:
+        """So many URLs from a number on, no two alike, the pages and the hosts in turns."""
         origins, paths = self.origins, self.paths
         return [
-            f"{origins[n % len(origins)]}{paths[n // len(origins) % len(paths)]}?n={n}" for n in range(count)
+            f"{origins[n % len(origins)]}{paths[n % len(paths)]}?n={n}" for n in range(first, first + count)
         ]
 
 

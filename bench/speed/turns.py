@@ -26,7 +26,7 @@ class Entry:
     sites: str
     cores: Sequence[int]
     results: Callable[[Path], Results] | None = None
-    taught: bool = False  # the same command has run once before in the same folder, unmeasured
+    before: Sequence[str] = ()  # URLs on which the same command has run in the same folder, unmeasured
 
 
 class Table(NamedTuple):
@@ -61,8 +61,8 @@ def take_turns(entries: Sequence[Entry], rounds: int, scratch: Path) -> Table:
             folder = scratch / f"turn-{entry.name.replace(' ', '-')}"
             start = _run(entry, folder, entry.urls[:1])
             shutil.rmtree(folder)
-            if entry.taught:
-                _run(entry, folder, entry.urls)
+            if entry.before:
+                _run(entry, folder, entry.before)
             turn = Turn(len(entry.urls), _run(entry, folder, entry.urls), start)
             table.turns[entry.name].append(turn)
             if entry.results and number == 0:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.auto import CORPUS, Case, cases, evaluate, read
+from bench.auto import Case, cases, evaluate, read
+from bench.corpus import CORPUS
 from canter.extraction import Extractor, Page
 from canter.sites import AUTO
 

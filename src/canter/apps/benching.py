@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -72,8 +73,8 @@ def _print_runs(rows: list[tuple[str, str, Score]]) -> None:
     _console().print(table)
 
 
-def bench_in_checkout(name: str, arguments: Sequence[str]) -> int:
-    """Run `bench/NAME` of the checkout that this package is installed from; its exit status.
+def bench_in_checkout(name: str, arguments: Sequence[str]) -> NoReturn:
+    """Become `bench/NAME` of the checkout that this package is installed from.
 
     Raises ConfigError where the package was installed without one.
     """
@@ -82,11 +83,8 @@ def bench_in_checkout(name: str, arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"canter bench {name} is measured in a checkout of the project: clone it, then make .venv/.bench"
         )
-    command = [sys.executable, "-m", f"bench.{name}", *arguments]
-    try:
-        return subprocess.run(command, cwd=checkout, check=False).returncode  # noqa: S603  the checkout's own
-    except KeyboardInterrupt:  # the program has had it, too
-        return 130
+    command = [sys.executable, "-P", "-m", f"bench.{name}", *arguments]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": str(checkout)})  # noqa: S606
 
 
 def _console() -> Console:

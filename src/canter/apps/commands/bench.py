@@ -44,7 +44,7 @@ def _of_the_checkout(name: str, what: str, example: str) -> None:
     def command(context: typer.Context) -> None:
         from canter.apps.benching import bench_in_checkout
 
-        raise typer.Exit(bench_in_checkout(name, context.args))
+        bench_in_checkout(name, context.args)
 
 
 _of_the_checkout("speed", "Canter beside Scrapy, Crawlee, Go and a bare loop on real pages.", " --quick")
