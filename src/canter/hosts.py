@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from canter.learned import Pause, Seen, seen_of
 from canter.model import Limits, Task, Verdict
-from canter.pace import Sample
+from canter.pace import OpenPace, Sample
 from canter.policy import Pace, Policy
 from canter.protocols import HostNote, HostRow, Observer, PaceFacts, Work
 from canter.robots import HostRobots
@@ -21,6 +21,7 @@ from canter.sites import Site
 MAX_PACES = 20_000  # paces kept in memory, of active hosts and of resting ones
 REMEMBER = 30.0  # seconds that what a pace learned may wait to be noted; a crash loses no more than a minute
 AT_ONCE = 200  # paces noted with one batch, so that 2,000 of them do not hold up the loop
+PAUSE = ("paused_until", "pause_reason")  # what every pace's memory says of now
 START = (-(2.0**60), -(2**63))  # before every task
 
 
@@ -86,6 +87,7 @@ class PaceEntry:
     hosts: list[Host] = field(default_factory=list)
     learned: bool = False  # there is something to remember
     rejections: int = 0  # of earlier runs
+    kept: Mapping[str, Any] = field(default_factory=dict)  # what a pace that learns nothing leaves as it was
 
     def set_floor(self) -> None:
         """Heed the longest crawl-delay of the hosts."""
@@ -104,7 +106,7 @@ class PaceEntry:
     def memory(self, now: float) -> dict[str, Any]:
         """What the store remembers: `learned` tells how it is read again."""
         self.seen.rejections = self.rejections + self.pace.rejections
-        return {**self.pace.memory(now), "seen": asdict(self.seen)}
+        return {**self.pace.memory(now), **self.kept, "seen": asdict(self.seen)}
 
     def owes(self, host: Host, now: float) -> bool:
         """Whether another crawl, which had its turn before `host` had one, is due at this pace."""
@@ -207,7 +209,10 @@ class Paces:
         if pace.warning:
             self._observer.event("pace_memory", host=name, reason=pace.warning)
         seen = seen_of(memory)
-        return PaceEntry(key, pace, self._offset, seen, rejections=seen.rejections)
+        kept = {}
+        if memory and isinstance(pace, OpenPace) and not pace.warning:
+            kept = {name: value for name, value in memory.items() if name not in PAUSE}
+        return PaceEntry(key, pace, self._offset, seen, rejections=seen.rejections, kept=kept)
 
     def _make_room(self) -> None:
         if len(self._entries) >= MAX_PACES:

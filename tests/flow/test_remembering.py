@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,23 @@ def test_refusals_and_pauses_are_counted_over_runs(tmp_path: Path) -> None:
     assert twice.pause.at > UTC + 86_400
     paused = [details for name, details in crawl.events if name == "host_paused"]
     assert [details["reason"] for details in paused] == ["503, Retry-After 9 s"]
+
+
+def test_a_run_with_the_pace_off_leaves_what_was_learned(tmp_path: Path) -> None:
+    """`--pace off` learns nothing and forgets nothing, but the pauses that a host asks for hold."""
+    house = House(tmp_path)
+    house.crawl(urls("127.0.0.1", 100))
+    learned_once = known(house)["127.0.0.1"]
+    assert learned_once.rate is not None
+    off = House(tmp_path, pace="off", allow_network=[ip_network("127.0.0.0/8")])
+    off.utc = house.utc + 86_400
+    refused = {"http://127.0.0.1/q3": status(429, {"Retry-After": "7200"})}
+    off.crawl(urls("127.0.0.1", 5, "q"), Web(refused))
+    after = known(off)["127.0.0.1"]
+    assert (after.rate, after.at, after.hours) == (learned_once.rate, learned_once.at, learned_once.hours)
+    assert after.paused_until is not None
+    assert after.paused_until > off.utc + 3_600
+    assert after.rejections == learned_once.rejections + 1
 
 
 def test_a_shared_pace_knows_who_shares_it(tmp_path: Path) -> None:
