@@ -72,7 +72,9 @@ class Engine:
         self._random = random.Random(seed)
         self._backoff = Backoff()
         paces = paces or Paces(work, policy, observer, offset)
-        self._frontier = Frontier(work, policy, observer, paces, offset=offset, stirred=self._arm)
+        self._frontier = Frontier(
+            work, policy, observer, paces, offset=offset, stirred=self._arm, left=transport.leave
+        )
         self._permission = Permission(self._frontier, policy, observer, offset)
         self._endings = Endings(work, policy)
         self._cookies = SiteCookies()

@@ -36,7 +36,8 @@ GIVE_WAY = 0.002  # seconds that a host waits for another crawl to take its turn
 class Frontier:
     """Decides which host goes next. Engine time + `offset` = UTC seconds.
 
-    `paces` may be shared with other crawls; `stirred` is called when one of them made a host ready.
+    `paces` may be shared with other crawls; `stirred` is called when one of them made a host ready,
+    `left` is told the name of each host that leaves the window with nothing to do.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Frontier:
         *,
         offset: float,
         stirred: Callable[[], None],
+        left: Callable[[str], None],
     ) -> None:
         self._work = work
         self._policy = policy
         self._observer = observer
         self._offset = offset
+        self._left = left
         self._patience = policy.settings.host_patience
         self._started = -math.inf  # UTC seconds: when the crawl began
         self._heap: list[tuple[float, float, int, Host]] = []  # at, last served, turn
@@ -333,6 +336,7 @@ class Frontier:
         host.paced.hosts.remove(host)
         if not host.paced.hosts:
             note_pace(self.notes, host.paced, now)
+        self._left(host.name)
 
     # ---- when a host's next turn is
 

@@ -18,6 +18,9 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Response | Fault:
         """The whole answer, or why there is none. Redirects are answers."""
 
+    def leave(self, host: str) -> None:
+        """Nothing more is asked of a host key for now: what is kept open for it may be closed."""
+
     async def close(self) -> None:
         """Close every connection."""
 

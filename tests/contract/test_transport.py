@@ -148,6 +148,17 @@ async def test_requests_do_not_wait_for_each_other(market: Market) -> None:
 # The replay's own promises
 
 
+async def test_a_host_that_was_left_may_be_asked_again(market: Market) -> None:
+    """Leaving a host, also one that was never asked, takes nothing from later requests."""
+    transport, base = market
+    transport.leave("never.test")
+    for _ in range(3):
+        answer = await transport.send(asking(f"{base}/page"))
+        assert isinstance(answer, Response)
+        assert answer.body == BODY
+        transport.leave(base.partition("//")[2])
+
+
 async def test_a_replay_gives_the_answers_of_a_url_in_turn() -> None:
     """The last answer stays; functions are asked with the request and its number."""
 

@@ -327,3 +327,17 @@ def test_random_orders_lose_nothing(tmp_path: Path) -> None:
     random.Random(5).shuffle(twice)
     crawl = House(tmp_path, SHOP).crawl(twice)
     one_record_each(crawl, lines)
+
+
+def test_a_host_is_left_when_nothing_remains(tmp_path: Path) -> None:
+    """The transport is told of each host whose pages are all done, once, and not before."""
+    lines = [url for n in range(20) for url in urls(f"h{n}.example", 5)]
+
+    async def look(stage: Stage) -> None:
+        left = stage.transport.left
+        while len(left) < 20:
+            assert not [host for host in left if stage.watcher.requests[host] < 6]  # robots.txt among them
+            await asyncio.sleep(0.05)
+        assert sorted(left) == sorted(f"h{n}.example" for n in range(20))
+
+    House(tmp_path).crawl(lines, during=look)

@@ -205,6 +205,33 @@ async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> 
     await transport.close()
 
 
+async def test_connections_to_a_host_that_was_left_are_closed(
+    server: FaultServer, transport: AiohttpTransport
+) -> None:
+    """Idle ones at once, and only those of that host."""
+    await asyncio.gather(*(get(transport, server.url("page")) for _ in range(3)))
+    assert server.open == 3
+    transport.leave(f"127.0.0.2:{server.port}")
+    assert isinstance(await get(transport, server.url("page")), Response)
+    assert (server.open, server.connections) == (3, 3)
+    transport.leave(f"127.0.0.1:{server.port}")
+    await closed(server)
+    assert isinstance(await get(transport, server.url("page")), Response)
+    assert server.connections == 4
+
+
+async def test_a_host_that_is_left_finishes_its_answer(
+    server: FaultServer, transport: AiohttpTransport
+) -> None:
+    """A connection that carries a request is closed after the answer, not under it."""
+    asked = asyncio.create_task(get(transport, server.url("head_in_pieces"), CALM))
+    while not server.requests:
+        await asyncio.sleep(0)
+    transport.leave(f"127.0.0.1:{server.port}")
+    assert isinstance(await asked, Response)
+    await closed(server)
+
+
 @pytest.mark.parametrize("name", ["closed_when_asked_again", "reset_when_asked_again"])
 async def test_a_kept_connection_the_server_closed_is_no_fault(
     server: FaultServer, transport: AiohttpTransport, name: str

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from canter.model import ErrorType, Task
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
 from canter.run.errands import Done, Errand, bounds_of
+from canter.run.files import most_in_flight, most_kept, raise_file_limit
 from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
 from canter.run.messages import (
     Assignment,
@@ -93,7 +93,7 @@ class _Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._crawls: dict[int, _Crawl] = {}
         self._numbers: dict[int, int] = {}  # of the last request of a crawl that was served before
-        self._seats = assignment.settings.max_concurrent
+        self._seats = most_in_flight(assignment.settings.max_concurrent)
         self._lag = 0.0
 
     def send(self, message: Message) -> None:
@@ -114,6 +114,7 @@ class _Worker:
             user_agent=settings.user_agent,
             allow_networks=settings.allow_network,
             body_budget=settings.body_budget,
+            max_connections=most_kept(self._seats),
             dns_servers=settings.dns_server,
             tls=self._policy.all_tls(),
         )
@@ -163,7 +164,7 @@ class _Worker:
                 for crawl in self._crawls.values():
                     crawl.engine.look_again()
             case Seats(number):
-                self._seats = number
+                self._seats = most_in_flight(number)
                 self._share_seats()
             case Serve():
                 self._serve(order)
@@ -286,7 +287,7 @@ def main(pipe: Connection, assignment: Assignment, slot: Slot) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent takes them and says what to do
     _die_with_parent()
-    _raise_file_limit()
+    raise_file_limit()
     keep_freed_memory()
     sys.path[:0] = [path for path in assignment.import_path if path not in sys.path]
     worker = _Worker(pipe, assignment, slot)
@@ -314,9 +315,3 @@ def _die_with_parent() -> None:
     """On Linux the kernel ends this process with its parent, even in the middle of a long parse."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

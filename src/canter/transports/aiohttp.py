@@ -33,6 +33,7 @@ from canter.transports.faults import (
     explain,
 )
 from canter.transports.tls import contexts
+from canter.urls import host_of
 
 _READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
@@ -63,7 +64,9 @@ class AiohttpTransport:
         self.contexts = contexts((Tls(), *tls))
         self.budget = BodyBudget(body_budget)
         self._max_connections = max_connections
-        self._open: set[ResponseHandler] = set()  # connections that have carried a request
+        self._open: dict[ResponseHandler, str] = {}  # connections that have carried a request: their hosts
+        self._of_host: dict[str, set[ResponseHandler]] = {}
+        self._busy: set[ResponseHandler] = set()  # those that carry one now
         self._guard = AddressGuard(allow_networks)
         self.resolver = GuardedResolver(self._guard, Names(dns_servers))
         connector = aiohttp.TCPConnector(
@@ -100,19 +103,36 @@ class AiohttpTransport:
         await self.session.close()
         await self.resolver.close()
 
-    def carry(self, peer: ResponseHandler) -> bool:
-        """Count a connection about to carry a request. Whether it has carried one before."""
+    def leave(self, host: str) -> None:
+        """Close the idle connections to a host key; one that carries a request closes after its answer."""
+        for peer in list(self._of_host.get(host, ())):
+            peer.force_close()
+            if peer not in self._busy and peer.transport is not None:
+                peer.transport.close()
+
+    def carry(self, peer: ResponseHandler, host: str) -> bool:
+        """Count a connection about to carry a request, until `rest`. Whether it has carried one before."""
         known = peer in self._open
         closed = peer.closed
         if not known and closed is not None:
-            self._open.add(peer)
+            self._open[peer] = host
+            self._of_host.setdefault(host, set()).add(peer)
             closed.add_done_callback(partial(self._forget, peer))
         if len(self._open) > self._max_connections:
             peer.force_close()
+        self._busy.add(peer)
         return known
 
+    def rest(self, peer: ResponseHandler) -> None:
+        """The connection carries no request any more."""
+        self._busy.discard(peer)
+
     def _forget(self, peer: ResponseHandler, closed: asyncio.Future[None]) -> None:
-        self._open.discard(peer)
+        host = self._open.pop(peer, "")
+        peers = self._of_host.get(host, set())
+        peers.discard(peer)
+        if not peers:
+            self._of_host.pop(host, None)
         if not closed.cancelled():
             closed.exception()  # looked at, so that asyncio does not log it
 
@@ -169,6 +189,7 @@ class _Exchange:
         self._waited = 0.0  # s spent on the body budget
         self._clock: asyncio.Timeout
         self._answer: Answer | None = None
+        self._peer: Connection | None = None
         self._host = ""
         self._phase = Phase.CONNECT
         self._bound = "timeout"  # the limit that the clock runs on
@@ -214,7 +235,8 @@ class _Exchange:
     def sending(self, peer: Connection) -> bool:
         """The request goes out over `peer`. Whether that connection has carried one before."""
         self._enter(Phase.ANSWER)
-        return self._transport.carry(peer)
+        self._peer = peer
+        return self._transport.carry(peer, host_of(self._request.url))
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
@@ -224,11 +246,15 @@ class _Exchange:
 
     async def _attempt(self, fresh: bool = False) -> Response | Fault:
         self._phase = Phase.CONNECT
-        answer = self._answer = await self._open(fresh)
         try:
-            body = await self._read(answer)
+            answer = self._answer = await self._open(fresh)
+            try:
+                body = await self._read(answer)
+            finally:
+                answer.close()  # of no effect on an answer that was read to its end
         finally:
-            answer.close()  # of no effect on an answer that was read to its end
+            if self._peer is not None:
+                self._transport.rest(self._peer)
         if isinstance(body, Fault):
             return body
         headers = readable(answer.headers)

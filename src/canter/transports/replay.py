@@ -44,6 +44,7 @@ class ReplayTransport:
         self.in_flight = 0
         self.most_in_flight = 0
         self.closed = False
+        self.left: list[str] = []  # host keys
 
     async def send(self, request: Request) -> Response | Fault:
         """The next answer of the request's URL, held to the request's limits."""
@@ -61,6 +62,10 @@ class ReplayTransport:
             return answer
         finally:
             self.in_flight -= 1
+
+    def leave(self, host: str) -> None:
+        """Note that a host was left."""
+        self.left.append(host)
 
     async def close(self) -> None:
         """Refuse further requests."""
