@@ -34,7 +34,7 @@ def request_of(job: Job, host: str, policy: Policy, cookie: str = "") -> Request
         name = next((name for name in headers if name.lower() == "cookie"), "Cookie")
         headers[name] = f"{headers[name]}; {cookie}" if name in headers else cookie
     if job.bounds:
-        return Request(job.url, headers, job.bounds, truncate=True, tls=tls)
+        return Request(job.url, headers, job.bounds, truncate=True, tls=tls, sink=job.sink)
     return Request(job.url, headers, policy.limits(job.site), tls=tls)
 
 

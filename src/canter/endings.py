@@ -71,7 +71,7 @@ def page_of(url: str, answer: Answer, verdict: Verdict | None = None) -> Page:
     if isinstance(answer, Response):
         return Page(url, answer.status, answer.headers, answer.body, answer.elapsed, error, kind)
     if answer is None:
-        return Page(url, error=error, error_type=kind)
+        return Page(url, error=error, error_type=kind, stopped=verdict is STOPPED)
     return Page(
         url, answer.status, answer.headers, response_time=answer.elapsed, error=error, error_type=kind
     )

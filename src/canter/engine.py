@@ -21,7 +21,7 @@ from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
 from canter.learned import Pause
-from canter.model import ErrorType, Fault, Limits, Request, Response, Task, Verdict
+from canter.model import ErrorType, Fault, Limits, Request, Response, Sink, Task, Verdict
 from canter.permission import Permission
 from canter.policy import Policy
 from canter.protocols import Batch, Keeper, Observer, PaceFacts, Transport, Visit, Work
@@ -155,7 +155,9 @@ class Engine:
         if not self._over.done():
             self._over.set_result(None)
 
-    async def fetch(self, url: str, bounds: Limits | None = None, *, patient: bool = False) -> Page:
+    async def fetch(
+        self, url: str, bounds: Limits | None = None, *, sink: Sink | None = None, patient: bool = False
+    ) -> Page:
         """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
@@ -166,7 +168,7 @@ class Engine:
         host = self._frontier.adopt(parsed.host, now)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, patient), now)
+        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, sink, patient), now)
         self._wake()
         return await future
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from canter.learned import Pause, Seen, seen_of
-from canter.model import Limits, Task, Verdict
+from canter.model import Limits, Sink, Task, Verdict
 from canter.pace import OpenPace, Sample
 from canter.policy import Pace, Policy
 from canter.protocols import HostNote, HostRow, Observer, PaceFacts, Work
@@ -29,15 +29,16 @@ START = (-(2.0**60), -(2**63))  # before every task
 class PageJob:
     """A task of the crawl; with `future`, a page that was asked for by itself.
 
-    `bounds`: its own, in place of the site's; a longer body is cut there. `patient`: it waits while a
-    robots.txt cannot be had, as tasks do; other single fetches are told at once. `unasked`: what becomes
-    of it without a request.
+    `bounds`: its own, in place of the site's; a longer body is cut there. `sink`: where its body goes.
+    `patient`: it waits while a robots.txt cannot be had, as tasks do; other single fetches are told at once.
+    `unasked`: what becomes of it without a request.
     """
 
     task: Task
     site: Site | None
     future: asyncio.Future[Any] | None = None
     bounds: Limits | None = None
+    sink: Sink | None = None
     patient: bool = False
     unasked: Verdict | None = None
 

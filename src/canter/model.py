@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 Money = dict[str, str | None]  # {"amount": "19.99", "currency": "USD"}
 Value = str | int | Money | list[Any] | None
@@ -82,11 +82,22 @@ class Tls:
     client_key: str | None = None  # where it is not in `client_cert`
 
 
+class Sink(Protocol):
+    """Takes a body as it comes, so that memory need not. Neither method raises."""
+
+    def begin(self) -> None:
+        """A body begins; what came of an earlier answer is no part of it."""
+
+    def write(self, piece: bytes) -> None:
+        """Its next bytes, decoded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One GET. `url` is absolute and normalised; redirects are never followed by a transport.
 
-    `truncate`: a body over the cap is cut there instead of being a fault (robots.txt).
+    `truncate`: a body over the cap is cut there instead of being a fault (robots.txt). `sink`: where the
+    body goes; the answer's own has its first bytes only, enough to see what it is.
     """
 
     url: str
@@ -94,6 +105,7 @@ class Request:
     limits: Limits
     truncate: bool = False
     tls: Tls = Tls()
+    sink: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from canter.endings import answer_fetch, no_robots
 from canter.frontier import Frontier
@@ -46,7 +47,11 @@ class Permission:
         if rules and len(fresh.text) > _HEAVY:
             await asyncio.to_thread(rules.prepare, self._policy.agent)
         kind = answer.kind if isinstance(answer, Fault) else None
-        known = owner.robots.answered(job.scheme, fresh, rules, kind, verdict)
+        refusal = verdict  # of a request to the pages' own host
+        if len(job.hops) > 1 and verdict.message:
+            verdict = replace(verdict, message=f"it leads to {job.url}: {verdict.message}")
+            refusal = no_robots(verdict)
+        known = owner.robots.answered(job.scheme, fresh, rules, kind, refusal)
         age = owner.robots.age(job.scheme, utc)
         self._observer.event(
             "robots", host=owner.name, url=job.url, status=answer.status, known=known,

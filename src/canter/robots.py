@@ -113,11 +113,11 @@ class HostRobots:
         fresh: RobotsAnswer,
         rules: Robots | None,
         fault: FaultKind | None,
-        verdict: Verdict,
+        refusal: Verdict,
     ) -> bool:
         """Take an answer and its rules in; False where they are unknown.
 
-        `fault`: where there was no answer; `verdict`: what it means as a page.
+        `fault`: where there was no answer; `refusal`: what becomes of pages where there never will be one.
         """
         copy = self._copies[scheme]
         stored = self._answers.get(scheme)
@@ -128,7 +128,7 @@ class HostRobots:
             copy.robots = stored.rules()
             self.fleeting = True
         elif fault in _FOR_GOOD:
-            copy.refusal = verdict
+            copy.refusal = refusal
         else:
             return False
         copy.asking, copy.failing_since = False, math.inf

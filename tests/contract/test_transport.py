@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import pytest
 from aiohttp import web
 
-from canter.model import Fault, FaultKind, Limits, Request, Response
+from canter.model import Fault, FaultKind, Limits, Request, Response, Sink
 from canter.protocols import Transport
 from canter.transports.aiohttp import AiohttpTransport
 from canter.transports.replay import ReplayTransport, page
@@ -80,9 +80,9 @@ async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
         yield made
 
 
-def asking(url: str, *, truncate: bool = False, **limits: float) -> Request:
+def asking(url: str, *, truncate: bool = False, sink: Sink | None = None, **limits: float) -> Request:
     cap = int(limits.pop("max_body", 1 << 20))
-    return Request(url, {}, Limits(max_body=cap, **limits), truncate)
+    return Request(url, {}, Limits(max_body=cap, **limits), truncate, sink=sink)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -115,6 +115,32 @@ async def test_truncate_cuts_at_the_cap(market: Market) -> None:
     answer = await transport.send(asking(origin + "/page", max_body=1000, truncate=True))
     assert isinstance(answer, Response)
     assert answer.body == BODY[:1000]
+
+
+class Kept:
+    """A sink."""
+
+    def __init__(self) -> None:
+        self.body = b"left by an answer before"
+
+    def begin(self) -> None:
+        self.body = b""
+
+    def write(self, piece: bytes) -> None:
+        self.body += piece
+
+
+async def test_a_sink_gets_the_body(market: Market) -> None:
+    """All of it or up to the cap, and of the last answer only; that answer says what it is by itself."""
+    transport, origin = market
+    sink = Kept()
+    for path, cap, body in (("/page", 1 << 20, BODY), ("/page", 1000, BODY[:1000]), ("/empty", 9, b"")):
+        request = asking(origin + path, max_body=cap, truncate=True, sink=sink)
+        answer = await transport.send(request)
+        assert isinstance(answer, Response)
+        assert (sink.body, answer.body) == (body, body)
+    broken = await transport.send(asking(HOST_THAT_IS_NONE, sink=sink))
+    assert isinstance(broken, Fault)
 
 
 async def test_a_page_that_is_not_whole_in_time_is_a_fault(market: Market) -> None:

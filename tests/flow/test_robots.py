@@ -135,6 +135,22 @@ def test_robots_redirects_to_another_host(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ADDRESS, FaultKind.NO_HOST, FaultKind.TLS])
+def test_robots_that_lead_where_nobody_may_go(tmp_path: Path, kind: FaultKind) -> None:
+    """The host itself is well: its pages are blocked for want of a robots.txt, and told where it leads."""
+    web = Web(
+        {
+            "http://a.example/robots.txt": leads("http://b.example/r"),
+            "http://b.example/r": fault(kind),
+        }
+    )
+    crawl = House(tmp_path).crawl(urls("a.example", 20), web)
+    assert {(record.error_type, record.error) for record in crawl.rows} == {
+        ("blocked", f"robots.txt cannot be had: it leads to http://b.example/r: a scripted {kind}")
+    }
+    assert crawl.asked == ["http://a.example/robots.txt", "http://b.example/r"]
+
+
 def test_robots_that_loop_allow(tmp_path: Path) -> None:
     """A robots.txt that leads nowhere (a loop, over five hops) is one that is not there."""
     web = Web({f"http://a.example/{n}": leads(f"/{n + 1}") for n in range(20)} | {

@@ -1,8 +1,8 @@
 """Fetches URLs all at once through the transport, and measures what memory that took.
 
-Reads `{"urls": [...], "max_body": BYTES, "body_budget": BYTES}` as JSON on standard input; writes
-`{"ends": [...], "before": BYTES, "peak": BYTES}`: sizes of bodies or kinds of faults, and resident memory
-before the first request and at its highest.
+Reads `{"urls": [...], "max_body": BYTES, "body_budget": BYTES, "sink": true}` as JSON on standard input;
+writes `{"ends": [...], "before": BYTES, "peak": BYTES}`: sizes of bodies or kinds of faults, and resident
+memory before the first request and at its highest. With `sink` the bodies are counted and not kept.
 """
 
 from __future__ import annotations
@@ -25,6 +25,19 @@ def resident(row: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(row))
 
 
+class Counted:
+    """A sink that keeps nothing."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def begin(self) -> None:
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        self.size += len(piece)
+
+
 async def fetch(order: dict[str, Any]) -> dict[str, Any]:
     """Fetch everything; bodies are dropped as soon as they are measured, as the engine does."""
     transport = AiohttpTransport(
@@ -33,8 +46,11 @@ async def fetch(order: dict[str, Any]) -> dict[str, Any]:
     limits = Limits(timeout=120, read_timeout=60, max_body=order["max_body"])
 
     async def end(url: str) -> int | str:
-        answer = await transport.send(Request(url, {}, limits))
-        return len(answer.body) if isinstance(answer, Response) else answer.kind.value
+        sink = Counted() if order["sink"] else None
+        answer = await transport.send(Request(url, {}, limits, sink=sink))
+        if isinstance(answer, Response):
+            return sink.size if sink else len(answer.body)
+        return answer.kind.value
 
     gc.collect()
     before = resident("VmRSS")

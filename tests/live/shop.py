@@ -28,7 +28,7 @@ class Shop:
         self.delay = delay
         self.seen: Counter[str] = Counter()
         self.price = "19.99"
-        self.answer: Callable[[web.Request], Awaitable[web.Response | None]] | None = None
+        self.answer: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None = None
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)

@@ -23,13 +23,15 @@ MIB = 1 << 20
 CROWD = tuple(f"127.0.0.{n}" for n in range(1, 65))
 
 
-async def hoard(urls: Sequence[str], max_body: int, body_budget: int = 64 * MIB) -> dict[str, Any]:
+async def hoard(
+    urls: Sequence[str], max_body: int, body_budget: int = 64 * MIB, *, sink: bool = False
+) -> dict[str, Any]:
     """What `tests.live.hoard` measured."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.live.hoard", cwd=ROOT,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    order = {"urls": urls, "max_body": max_body, "body_budget": body_budget}
+    order = {"urls": urls, "max_body": max_body, "body_budget": body_budget, "sink": sink}
     output, _ = await child.communicate(json.dumps(order).encode())
     assert child.returncode == 0
     found: dict[str, Any] = json.loads(output)
@@ -43,6 +45,17 @@ async def test_64_hosts_that_send_15_mib_at_once() -> None:
         found = await hoard([server.url("large_page", host) for host in CROWD], 16 * MIB)
     assert found["ends"] == [15 * MIB] * 64
     assert found["peak"] < 250e6
+
+
+@pytest.mark.live
+async def test_what_goes_into_a_sink_is_not_held() -> None:
+    """A sitemap of 45 MiB, packed or plain, takes a few MiB, whatever the body budget."""
+    body = bytes(45 * MIB)
+    answers = {"plain": [answer(body)], "packed": [answer(gzip.compress(body), "Content-Encoding: gzip")]}
+    async with FaultServer(answers=answers) as server:
+        found = await hoard([server.url(name) for name in answers], 50 * MIB, 1 * MIB, sink=True)
+    assert found["ends"] == [45 * MIB] * 2
+    assert found["peak"] - found["before"] < 8 * MIB
 
 
 def by_gzip_twice(data: bytes) -> bytes:

@@ -130,8 +130,9 @@ def test_robots_txt_is_not_fetched_from_an_address_that_is_not_allowed(tmp_path:
     with nginx(tmp_path / "nginx", str(tmp_path), (ALLOWED, INNER), server=away) as shop:
         record = crawl(tmp_path, names, f"http://shop.test:{shop.port}/")[f"http://shop.test:{shop.port}/"]
         assert {address for address, _, _ in shop.seen()} == {ALLOWED}
-        assert record["outcome"] == "failed"
-        assert INNER in record["error"]
+        assert (record["outcome"], record["error_type"]) == ("failed", "blocked")
+        assert record["error"].startswith("robots.txt cannot be had: it leads to ")
+        assert f"http://{INNER}:{shop.port}/robots.txt: {INNER} is a loopback address" in record["error"]
 
 
 def test_names_that_lead_nowhere_are_told_apart(tmp_path: Path, names: str, shop: Nginx) -> None:

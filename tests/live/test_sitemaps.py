@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import os
 import signal
+import threading
 import time
 from itertools import pairwise
 
@@ -62,7 +65,7 @@ def test_a_sitemap_by_its_url(canter: Command, shop: Shop) -> None:
     serve(shop, files)
     of_files = shop.answer
 
-    async def answer(request: web.Request) -> web.Response | None:
+    async def answer(request: web.Request) -> web.StreamResponse | None:
         tries[request.path] = tries.get(request.path, 0) - 1
         if tries[request.path] >= 0:
             return web.Response(status=500)
@@ -184,3 +187,33 @@ def test_a_stop_while_a_sitemap_is_fetched_can_be_resumed(canter: Command, shop:
     summary = canter.crawl(shop.url("/sitemap.xml"))
     assert (summary["resumed"], summary["pages"], summary["ok"]) == (True, 10, 10)
     assert {shop.seen[f"/p/{n}"] for n in range(10)} == {1}
+
+
+def test_a_kill_leaves_no_sitemap_behind(canter: Command, shop: Shop) -> None:
+    """What was being fetched lies beside the store; the next run takes it away and is whole."""
+    whole = urlset(*shop.urls(5)).encode()
+    killed = threading.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse | None:
+        if request.path != "/sitemap.xml":
+            return None
+        response = web.StreamResponse(headers={"Content-Type": "text/xml"})
+        await response.prepare(request)
+        await response.write(whole[:100])
+        await asyncio.to_thread(killed.wait, 30)
+        await response.write(whole[100:])
+        return response
+
+    shop.answer = answer
+    canter.write("sites.toml", shop.site_file())
+    process = canter.start("run", shop.url("/sitemap.xml"), *LOCAL)
+    deadline = time.monotonic() + 30
+    while not list(canter.folder.glob("canter.db-sitemaps-*/1.sitemap")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    killed.set()
+    assert list(canter.folder.glob("canter.db-sitemaps-*"))
+    assert canter.crawl(shop.url("/sitemap.xml"))["ok"] == 5
+    assert not list(canter.folder.glob("canter.db-sitemaps-*"))

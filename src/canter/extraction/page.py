@@ -23,7 +23,7 @@ class Page:
     """One answer: `content` is the decoded body, `status` None without an answer, `response_time` seconds.
 
     `error` says why there is no good answer, None where there is one, and `error_type` of which kind it is
-    (as on a record).
+    (as on a record); `stopped` that whoever fetched was stopped first, and nothing is known of the page.
     """
 
     url: str
@@ -33,6 +33,7 @@ class Page:
     response_time: float | None = None
     error: str | None = None
     error_type: ErrorType | None = None
+    stopped: bool = False
     _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _tree: Tree | None = field(default=None, init=False, repr=False, compare=False)
     _charset: str | None = field(default=None, init=False, repr=False, compare=False)

@@ -1,27 +1,29 @@
 """Sitemaps that the feed asks the worker for: only the worker talks to hosts, at their paces.
 
 feed's thread              parent's loop                worker
-fetch(url), waits ───────> take() ── ("fetch", ...) ──> engine.fetch, into a file
+fetch(url), waits ───────> take() ── ("fetch", ...) ──> download, into a file
           <─────────────── done() <── ("fetched", ...) ─┘
+
+The files lie beside the store: there is room for them there, and what a kill left is found by the next run.
 """
 
 from __future__ import annotations
 
+import glob
 import queue
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from canter.model import Limits
 from canter.rules.schedule import Backoff
-from canter.sitemaps import MAX_SITEMAP, Fetched
+from canter.sitemaps import Fetched
 
-TIMEOUT = 300.0  # s for a whole sitemap, at least: it can be a thousand times as long as a page
+_FOLDER = "-sitemaps-"  # in the name of a folder, between the store's name and what makes it unique
 
 
 class Errand(NamedTuple):
@@ -42,9 +44,10 @@ class Done(NamedTuple):
 
 
 class Errands:
-    """One for a run. `attempts`: how often a sitemap is asked for at most."""
+    """One for a crawl into `store`. `attempts`: how often a sitemap is asked for at most."""
 
-    def __init__(self, attempts: int, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, store: Path, attempts: int, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._store = store
         self._attempts = attempts
         self._sleep = sleep
         self._backoff = Backoff()
@@ -89,10 +92,13 @@ class Errands:
 
     def _path(self, number: int) -> str:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="canter-sitemaps-", ignore_cleanup_errors=True)
+            self._folder = tempfile.TemporaryDirectory(
+                prefix=f"{self._store.name}{_FOLDER}", dir=self._store.parent, ignore_cleanup_errors=True
+            )
         return str(Path(self._folder.name) / f"{number}.sitemap")
 
 
-def bounds_of(limits: Limits) -> Limits:
-    """The bounds of a request for a sitemap; one byte more than the cap tells that there is more."""
-    return replace(limits, timeout=max(limits.timeout, TIMEOUT), max_body=MAX_SITEMAP + 1)
+def sweep(store: Path) -> None:
+    """Remove what a run that was killed left behind. For whoever holds the lock of `store`."""
+    for folder in store.parent.glob(f"{glob.escape(store.name)}{_FOLDER}*"):
+        shutil.rmtree(folder, ignore_errors=True)

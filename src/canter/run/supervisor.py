@@ -19,7 +19,7 @@ from canter.feed import Feed
 from canter.observe import Counts, News
 from canter.policy import Policy
 from canter.run.cpus import usable_cpus
-from canter.run.errands import Done, Errands
+from canter.run.errands import Done, Errands, sweep
 from canter.run.fleet import Fleet
 from canter.run.memory import rss_mb
 from canter.run.messages import Assignment
@@ -104,13 +104,14 @@ class Supervisor:
         self._progress = progress
         self._error: CanterError | None = None
         self._over = False
-        self._errands = Errands(order.settings.attempts)
+        self._errands = Errands(order.store, order.settings.attempts)
 
     def run(self) -> Result:
         """Crawl until nothing is left, time is up or a signal says stop."""
         order = self._order
         sources = {n: self._open(name) for n, name in enumerate(order.sources)}
         with _Signals() as signals, RunLock(order.store), closing(self._errands):
+            sweep(order.store)
             crawls = SqliteCrawls(order.store, create=True)
             try:
                 crawl, resumed = self._choose(crawls)

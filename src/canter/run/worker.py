@@ -17,14 +17,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from canter.endings import STOPPED
 from canter.engine import Engine
 from canter.errors import CanterError
 from canter.hosts import Paces
-from canter.model import ErrorType, Task
+from canter.model import Task
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
-from canter.run.errands import Done, Errand, bounds_of
+from canter.run.download import download
+from canter.run.errands import Errand
 from canter.run.files import most_in_flight, most_kept, raise_file_limit
 from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
 from canter.run.messages import (
@@ -237,19 +237,9 @@ class _Worker:
 
     async def _fetch(self, crawl: _Crawl, errand: Errand) -> None:
         """Fetch a sitemap for the parent; one that a stop cuts short is not answered."""
-        page = await crawl.engine.fetch(errand.url, bounds_of(self._assignment.settings.limits), patient=True)
-        if page.error == STOPPED.message:
-            return
-        crawl.observer.event(
-            "sitemap", url=page.url, status=page.status, size=len(page.content), reason=page.error
-        )
-        done = Done(errand.number, page.url, page.error, page.error_type is ErrorType.TRANSIENT)
-        if not done.error:
-            try:
-                await asyncio.to_thread(Path(errand.path).write_bytes, page.content)
-            except OSError as error:
-                done = done._replace(error=f"it cannot be written to {errand.path}: {error.strerror}")
-        self.send(Fetched(crawl.id, done))
+        done = await download(errand, crawl.engine, self._assignment.settings.limits, crawl.observer)
+        if done:
+            self.send(Fetched(crawl.id, done))
 
     # ---- reports
 

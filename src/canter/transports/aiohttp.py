@@ -19,6 +19,7 @@ from aiohttp.connector import AddrInfoType
 from canter.model import Fault, FaultKind, Request, Response, Tls
 from canter.transports.addresses import AddressGuard, Network
 from canter.transports.answer import Answer, readable
+from canter.transports.body import Body
 from canter.transports.budget import BodyBudget, Hold
 from canter.transports.connection import Connection, asking
 from canter.transports.decoding import OFFERED, DecodingError, decoder
@@ -286,32 +287,27 @@ class _Exchange:
         return answer
 
     async def _read(self, answer: Answer) -> bytes | Fault:
+        limit = self._request.limits.max_body
+        body = Body(limit, self._request.sink)
         if answer.content.at_eof():
             return b""
-        limit = self._request.limits.max_body
         if answer.announces_more_than(limit) and not self._request.truncate:
             return self._too_large(limit)
         coding = decoder(answer.headers.getall("Content-Encoding", ()))
-        pieces: list[bytes] = []
-        size = 0
         with self._transport.budget.reading() as hold:
             if coding.window and not hold.take(coding.window):
                 await self._wait(answer, hold, coding.window)
             while data := await answer.some():
                 for piece in coding.feed(data):
-                    size += len(piece)
-                    if size > limit:
-                        if not self._request.truncate:
-                            return self._too_large(limit)
-                        pieces.append(piece[: limit - size])
-                        return b"".join(pieces)
-                    pieces.append(piece)
-                    if not hold.take(len(piece)):
-                        await self._wait(answer, hold, len(piece))
+                    held = body.add(piece)
+                    if body.over:
+                        return body.whole() if self._request.truncate else self._too_large(limit)
+                    if held and not hold.take(held):
+                        await self._wait(answer, hold, held)
             coding.finish()
         if answer.was_reset():
-            return self._fault(FaultKind.CUT, f"the connection was reset after {size:,} bytes of body")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return self._fault(FaultKind.CUT, f"the connection was reset after {body.size:,} bytes of body")
+        return body.whole()
 
     async def _wait(self, answer: Answer, hold: Hold, size: int) -> None:
         """Wait for the body budget with the socket at rest and no clock running."""

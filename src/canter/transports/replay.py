@@ -110,5 +110,8 @@ def _held_to(answer: Answer, request: Request) -> Answer:
             message = f"the body is over {limits.max_body:,} bytes (max_body raises the cap)"
             return Fault(FaultKind.TOO_LARGE, message, answer.elapsed, answer.status, answer.headers)
         body = body[: limits.max_body]
+    if request.sink:
+        request.sink.begin()
+        request.sink.write(body)
     headers = CIMultiDict(answer.headers)
     return Response(request.url, answer.status, headers, body, answer.latency, answer.elapsed)
