@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from canter.apps.commands import pages
+from canter.extraction import Page
 from tests.live.command import CANTER, Command
 from tests.live.shop import Shop
 
@@ -116,6 +119,40 @@ def test_a_url_is_fetched_politely(canter: Command, shop: Shop) -> None:
     assert "loopback" in found["error"]
     assert sum(shop.seen.values()) == asked
     assert not canter.store.exists()
+
+
+def test_an_empty_204_is_good(canter: Command, shop: Shop) -> None:
+    """As in a run: it has no fields, and needs none."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    shop.answer = answer
+    canter.write("sites.toml", shop.site_file())
+    (found,) = findings(canter, shop.url("/p/1"), *ALLOW)
+    assert (found["good"], found["missing"]) == (True, [])
+
+
+async def test_a_host_that_keeps_one_waiting_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line each while, so that nobody takes a host that asks to wait for a command that hangs."""
+    told = asyncio.Event()
+
+    async def fetch() -> Page:
+        await told.wait()
+        return Page("http://a.example/", 200)
+
+    def say(text: str) -> None:
+        lines.append(text)
+        told.set()
+
+    lines: list[str] = []
+    monkeypatch.setattr(pages, "_PATIENCE", 0.0)
+    monkeypatch.setattr(pages, "say", say)
+    page = await pages._patiently("http://a.example/", fetch())
+    assert page.status == 200
+    assert lines[0] == "http://a.example/: still waiting for its host, at its pace; Ctrl-C gives up"
 
 
 def test_a_url_by_the_rules_of_another_site(canter: Command, shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from canter.transports.dns import Names
 from tests.live.command import Command
 from tests.live.dnsmasq import dnsmasq, need_dnsmasq
 from tests.live.servers import Nginx, need_nginx, nginx, toml
+from tests.nameserver import A, Host, NameServer
 
 pytestmark = pytest.mark.live
 
@@ -133,6 +135,35 @@ def test_robots_txt_is_not_fetched_from_an_address_that_is_not_allowed(tmp_path:
         assert (record["outcome"], record["error_type"]) == ("failed", "blocked")
         assert record["error"].startswith("robots.txt cannot be had: it leads to ")
         assert f"http://{INNER}:{shop.port}/robots.txt: {INNER} is a loopback address" in record["error"]
+
+
+async def test_rebinding_gains_nothing(tmp_path: Path, shop: Nginx) -> None:
+    """A name that is turned to an inner address after its first answer: never dialled, in no later run."""
+    urls = [f"http://turn.test:{shop.port}/?{n}" for n in range(20)]
+    runs: list[set[tuple[str, str | None]]] = []
+    async with NameServer({}) as names:
+        names.zone = Turning(names, {"turn.test": (Host((ALLOWED,), ttl=0), Host((INNER,), ttl=0))})
+        for folder in (tmp_path / "first", tmp_path / "second"):
+            folder.mkdir()
+            records = await asyncio.to_thread(crawl, folder, names.address, *urls)
+            runs.append({(record["outcome"], record["error"]) for record in records.values()})
+    assert runs[0] == {("ok", None)}
+    [(outcome, error)] = runs[1]
+    assert outcome == "failed"
+    assert f"turn.test has no address that may be dialled: {INNER} is a loopback address" in str(error)
+    assert {address for address, _, _ in shop.seen()} == {ALLOWED}
+
+
+class Turning(dict[str, Any]):
+    """A zone whose names have their first address for the first question only."""
+
+    def __init__(self, names: NameServer, zone: dict[str, tuple[Host, Host]]) -> None:
+        super().__init__(zone)
+        self._names = names
+
+    def get(self, name: str, default: Any = None) -> Any:
+        entry = super().get(name, default)
+        return entry[self._names.asked[name, A] > 1] if isinstance(entry, tuple) else entry
 
 
 def test_names_that_lead_nowhere_are_told_apart(tmp_path: Path, names: str, shop: Nginx) -> None:

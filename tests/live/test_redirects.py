@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 import canter
-from tests.live.command import Command
+from tests.live.command import LOCAL, Command
 from tests.live.shop import Shop
 
 OWN: dict[str, Any] = {"allow_network": ["127.0.0.0/8"], "pace": "off"}
@@ -146,6 +146,76 @@ follow_meta_refresh = true
 [sites.shop.fields]
 title = "h1"
 """
+
+
+TWO_SITES = """
+[sites.one]
+hosts = ["{host}"]
+paths = ["/p/1*"]
+cookies = true
+[sites.one.fields]
+title = "h1"
+[sites.two]
+hosts = ["{host}"]
+paths = ["/p/2*"]
+cookies = true
+[sites.two.fields]
+title = "h1"
+[sites.none]
+hosts = ["{host}"]
+[sites.none.fields]
+title = "h1"
+"""
+
+
+def test_no_site_sees_anothers_cookies(shop: Shop, tmp_path: Path) -> None:
+    """Three sites on one host: each has its own cookies or, by default, none; the next run begins without."""
+    seen: dict[str, list[str]] = {}
+
+    async def answer(request: web.Request) -> web.Response | None:
+        site = request.path[:4]
+        seen.setdefault(site, []).append(request.headers.get("Cookie", ""))
+        page = web.Response(text="<h1>Tea</h1>", content_type="text/html")
+        page.headers["Set-Cookie"] = f"of={site[-1]}; Path=/"
+        return page
+
+    shop.answer = answer
+    command = Command(tmp_path)
+    command.write("sites.toml", TWO_SITES.format(host=shop.host))
+    command.write("urls.txt", "\n".join(shop.url(f"/p/{site}{n}") for n in range(5) for site in "123"))
+    for _ in range(2):
+        seen.clear()
+        assert command.crawl("urls.txt", "--max-per-host", "1")["ok"] == 15
+        assert seen.pop("/rob") == [""]
+        assert seen == {"/p/1": ["", *["of=1"] * 4], "/p/2": ["", *["of=2"] * 4], "/p/3": [""] * 5}
+
+
+def test_rules_are_kept_from_run_to_run(shop: Shop, tmp_path: Path) -> None:
+    """A robots.txt that cannot be had today: yesterday's holds, and the log and `hosts` tell its age."""
+    failing = False
+
+    async def answer(request: web.Request) -> web.Response | None:
+        if request.path != "/robots.txt":
+            return None
+        return web.Response(status=500) if failing else web.Response(text="User-agent: *\nDisallow: /p/1\n")
+
+    shop.answer = answer
+    command = Command(tmp_path)
+    command.write("sites.toml", shop.site_file(robots=True))
+    command.write("urls.txt", "\n".join(shop.urls(3)))
+    command.crawl("urls.txt")
+    [before] = json.loads(command.run("hosts", "--json").stdout)
+    failing = True
+    log = ("--log-level", "debug", "--log-format", "json")
+    done = command.run(*log, "run", "urls.txt", *LOCAL)
+    assert {record["error_type"] for record in command.records()} == {None, "blocked"}
+    assert shop.seen["/p/1"] == 0
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith(b"{")]
+    [told] = [line for line in lines if line["event"] == "robots"]
+    assert (told["status"], told["known"]) == (500, True)
+    assert told["age"] >= 0
+    [after] = json.loads(command.run("hosts", "--json").stdout)
+    assert after["robots"] == before["robots"]
 
 
 def test_the_command_does_it_too(shop: Shop, tmp_path: Path) -> None:

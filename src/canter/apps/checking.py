@@ -17,6 +17,7 @@ from canter.sites import AUTO, Field, Site
 
 _NOT_A_PLACE = {"type", "currency", "required"}  # keys of a field that do not say where its value is
 _RULES = ("css", "xpath", "structured", "label")  # keys that do, and of which there can be several
+_NO_CONTENT = 204
 _SHOWN = 300  # characters of a value on a terminal
 
 
@@ -61,6 +62,8 @@ def check_page(name: str, page: Page, site: Site) -> Check:
     error = page.error
     if error is None and (what := not_text(page.headers.get("Content-Type"), page.content)):
         error = f"not a text but {what}"
+    if error is None and page.status == _NO_CONTENT and not page.content:
+        return Check(name, site.name, None, [], ["an empty 204: good, and without fields"])
     if error is None:
         try:
             read = Extractor(site).read(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,8 @@ from canter.extraction import Page
 from canter.run.memory import bounded_memory
 from canter.sites import AUTO, Site, SiteBook
 from canter.urls import BadUrl, PageUrl, parse_url
+
+_PATIENCE = 10.0  # seconds between signs of life
 
 
 def check(
@@ -126,8 +129,16 @@ async def _fetch(wanted: list[tuple[str, Site]], settings: Settings) -> dict[str
         own = [] if site is AUTO else [site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})]
         with tempfile.TemporaryDirectory(prefix="canter-") as folder:
             async with Crawler.with_settings(settings, own, Path(folder) / "check.db") as crawler:
-                pages[page] = await crawler.fetch(page)
+                pages[page] = await _patiently(page, crawler.fetch(page))
     return pages
+
+
+async def _patiently(page: str, fetching: Coroutine[Any, Any, Page]) -> Page:
+    """The page; a host that asks to wait, or is asked again and again, is no reason for silence."""
+    task = asyncio.ensure_future(fetching)
+    while not (await asyncio.wait([task], timeout=_PATIENCE))[0]:
+        say(f"{page}: still waiting for its host, at its pace; Ctrl-C gives up")
+    return task.result()
 
 
 def extract(
