@@ -116,7 +116,7 @@ def _members(value: str) -> list[tuple[str, dict[str, str]]]:
     """The members of a list and their parameters (RFC 9651, 3.1), leniently."""
     members = []
     for member in _MEMBERS.findall(value):
-        name, *parameters = (part.strip() for part in _PARAMETERS.findall(member))
+        name, *parameters = [part.strip() for part in _PARAMETERS.findall(member)] or [""]
         pairs = (part.partition("=") for part in parameters)
         members.append((name, {key.strip().lower(): given.strip() for key, _, given in pairs}))
     return members
