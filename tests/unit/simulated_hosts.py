@@ -32,12 +32,14 @@ class Run:
 
 
 def drive(pace: HostPace | OpenPace, host: Host, seconds: float, start: float = 0.0) -> Run:
-    """Ask `host` as fast as `pace` lets us, with endless URLs, from `start` on."""
+    """Ask `host` as fast as `pace` lets us, from `start` on; what is out at the end is dropped."""
     run, flights, now, number = Run(), list[tuple[float, int, float, int | None, float | None]](), start, 0
     while True:
         ready = pace.ready_at(now)
         arrival = flights[0][0] if flights else math.inf
         if min(ready, arrival) >= start + seconds:
+            for _ in flights:
+                pace.on_drop(start + seconds)
             return run
         if ready <= arrival:
             now = ready

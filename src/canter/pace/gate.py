@@ -38,7 +38,7 @@ class Gate:
     """
 
     _start_rate: ClassVar[float] = math.inf  # until something is learned
-    _memory_version: ClassVar[int] = 1
+    _memory_version: ClassVar[int] = 2
 
     __slots__ = (
         "_canary",
@@ -204,6 +204,11 @@ def asked_wait(sample: Sample) -> float | None:
     """Seconds that the answer asks to wait; None where it does not say, or nothing that can be read."""
     wait = sample.retry_after
     return wait if wait is not None and wait >= 0 else None
+
+
+def is_bare(sample: Sample) -> bool:
+    """Whether a refusal is a 503 or its like that names no time: a limit's, or a failing host's."""
+    return sample.status not in (420, 429) and asked_wait(sample) is None
 
 
 def reason_of(sample: Sample) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.pacer.ledger import Ledger
+from canter.pace.ledger import Ledger
 
 SIZES = (10.0, 30.0, 60.0)  # s; what is tried when the host names none
 KNOWN = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 86_400.0)  # s; sizes that a Retry-After points to

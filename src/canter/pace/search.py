@@ -1,0 +1,187 @@
+"""The search for a host's limit: what its refusals showed, when more may be tried, and how fast.
+
+UNKNOWN   nothing was refused yet
+REFUSED   one refusal, or few requests between two: a rough idea
+FOUND     two refusals with enough between them: the limit within some per cent
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from canter.pace.gate import Sample, asked_wait, is_bare
+from canter.pace.ledger import Refusals
+from canter.pace.windows import FEW, LONG_WAIT, SLOW, Windows
+
+UNKNOWN, REFUSED, FOUND = range(3)
+GROWTH = (5.0, 40.0, 300.0)  # s in which the rate grows e-fold, by what is known
+WINDOW_GROWTH, QUEUE_GROWTH, MOVED_GROWTH = 300.0, 100.0, 20.0  # s
+CROWD, CROWD_GROWTH = 1.35, 100.0  # requests in flight from which growth is slower; s at most
+HOLD, LAST_HOLD = 600.0, 86_400.0  # s
+WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
+LONG_ENOUGH = 30.0  # s between two refusals, for a good one
+MOVED = 0.15  # change of the logarithm of a limit that is more than error
+QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
+FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
+ENOUGH, HALF = 8, 0.55  # requests since the last refusal at half of the rate that failed first
+SURELY = 0.99  # share of a limit that was found with care: what is refused below it is no limit's
+
+
+class State(NamedTuple):
+    """What a search may go back to when a refusal turns out to have been none. Rates are requests/s."""
+
+    rate: float
+    failed: float
+    stage: int
+    hold: float
+    hold_until: float
+
+
+class Search:
+    """`failed`: requests/s that the last refusal spoke for; `hold_until`: nothing more is tried before."""
+
+    __slots__ = (
+        "_queued_until", "_sound", "failed", "hold", "hold_until", "proven", "refusals", "stage", "top",
+        "tried", "windows",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.windows = Windows()
+        self.refusals: Refusals | None = None
+        self.stage = UNKNOWN
+        self.failed = math.inf
+        self.tried = 0.0  # the rate at the first refusal
+        self.proven = self.top = 0.0  # rates that were borne for long: with a burst taken off, and without
+        self.hold = HOLD
+        self.hold_until = self._queued_until = -math.inf
+        self._sound = False  # `failed` was found with care
+
+    def sent(self, now: float) -> None:
+        """A request goes out."""
+        if self.refusals is None:
+            self.refusals = Refusals(now)
+
+    def admitted(self, sent_at: float) -> None:
+        """It was answered well."""
+        if self.refusals and sent_at >= self.refusals.ledger.start:
+            self.refusals.ledger.add(sent_at)
+
+    def state(self, rate: float) -> State:
+        """Where the search stands."""
+        return State(rate, self.failed, self.stage, self.hold, self.hold_until)
+
+    def go_back(self, state: State) -> None:
+        """The refusals since were none of a limit."""
+        _, self.failed, self.stage, self.hold, self.hold_until = state
+        if self.refusals:
+            self.refusals.forget()
+
+    def start_over(self, stage: int) -> None:
+        """What was taken for refusals were none; look for the limit again, at once."""
+        self.stage = stage
+        self.failed = math.inf
+        self.hold_until = -math.inf
+        self._sound = False
+        if self.refusals:
+            self.refusals.forget()
+
+    def below(self, rate: float) -> bool:
+        """Whether `rate` is below the limit by all that is known."""
+        if self._sound and rate <= SURELY * self.failed:
+            return True
+        few = self.refusals is None or self.refusals.ledger.total() < ENOUGH
+        return self.stage == REFUSED and rate <= HALF * self.tried and not few
+
+    def span(self, now: float, rate: float, usual_latency: float) -> float:
+        """Seconds in which the rate may grow e-fold."""
+        span = WINDOW_GROWTH if self.windows.found else GROWTH[self.stage]
+        if now < self._queued_until:
+            span = max(span, QUEUE_GROWTH)
+        if rate > (1.0 + MOVED) * self.failed:  # outlived
+            span = MOVED_GROWTH
+        crowd = rate * usual_latency
+        if crowd > CROWD:
+            span = max(span, min(CROWD_GROWTH, GROWTH[UNKNOWN] * (crowd / CROWD) ** 2))
+        return span
+
+    def climbed(self, now: float, rate: float, delivered: float) -> float:
+        """Latency climbed at `rate`: the rate to use, not far above what was delivered."""
+        least = 0.75 if self.stage == UNKNOWN else 0.88
+        self.failed = rate
+        self._sound = False
+        self.stage = max(self.stage, REFUSED)
+        self._queued_until = now + QUEUE_MEMORY
+        self.hold_until = max(self.hold_until, now + QUEUE_HOLD)
+        return max(least * rate, min(0.93 * rate, 0.97 * delivered))
+
+    def canary_refused(self, now: float, rate: float, times: int, *, bare: bool) -> float:
+        """A canary was refused too, `times` in all: a window, or a limit so low that the pause was short."""
+        if bare:
+            return max(rate / 2, min(rate, SLOW))
+        if times > 1:
+            return rate / 2
+        self.stage = REFUSED
+        self.hold_until = now + LONG_ENOUGH * 2
+        return min(rate, self.windows.guess())
+
+    def fell(self, now: float, rate: float) -> float:
+        """Failures that were taken for noise became too many at `rate`: the rate to use."""
+        self.failed, self.tried = rate, 0.0
+        self._sound = False
+        self.stage = REFUSED
+        self.hold_until = now + HOLD / 10
+        self.refusals = Refusals(now)
+        return rate / 2
+
+    def refused(self, now: float, sample: Sample, rate: float, pause: float) -> float:
+        """A request was refused at `rate`, a pause of so many seconds follows: the rate to use then."""
+        refusals, at = self.refusals, sample.sent_at
+        assert refusals is not None
+        started = refusals.ledger.start
+        found, number, margin = self._find(now, sample, rate)
+        if number >= SURE and at - started >= LONG_ENOUGH:
+            self.proven = max(self.proven, number / (at - started + 60.0))
+            if at - started >= 60.0:
+                self.top = max(self.top, number / (at - started))
+        if found < 0.5 * self.proven:
+            found = self.proven = 0.5 * self.proven
+        moved = self.stage == FOUND and abs(math.log(found / self.failed)) > MOVED
+        self.failed = found
+        self._sound = self.stage > UNKNOWN and number >= SURE and at - started >= LONG_ENOUGH
+        if self.stage == UNKNOWN:
+            self.stage = REFUSED
+            self.hold_until = now + pause
+            self.tried = rate
+            return max(min(found, 0.95 * rate), rate / 3.0 if number < FEWEST else 0.0)
+        if number < WEAK and is_bare(sample):
+            found = max(found, min(rate, SLOW))
+        again = self.stage == FOUND
+        self.hold = HOLD / 4 if moved else min(max(HOLD, 2 * self.hold), LAST_HOLD) if again else HOLD
+        self.stage = FOUND if number >= WEAK else REFUSED
+        weak = HOLD / 10 if is_bare(sample) else HOLD / 2
+        self.hold_until = now + pause + (self.hold if number >= WEAK else weak)
+        return margin * min(found, rate)
+
+    def _find(self, now: float, sample: Sample, rate: float) -> tuple[float, int, float]:
+        """The rate that the refusals show, on how many requests, and the share of it to use."""
+        at, wait = sample.sent_at, asked_wait(sample) or 0.0
+        assert self.refusals is not None
+        ledger = self.refusals.ledger
+        self.windows.refused(ledger, at)
+        found, number = self.refusals.refused(at, rate)
+        if wait >= LONG_WAIT and number < FEW and (sample.status != 429 or wait > 60.0):
+            return rate / 2, number, 1.0  # maintenance, more likely than a window of so few
+        if wait >= LONG_WAIT or (wait and self.windows.size):
+            self.stage = max(self.stage, REFUSED)
+            return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.975
+        if self.windows.found:
+            return self.windows.rate(rate), number, 0.93 if self.hold <= HOLD else 0.85
+        return max(found, 0.02 * rate), number, 0.988 - min(0.1, 0.5 / max(number, 1))
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set by so much."""
+        self.hold_until += seconds
+        self._queued_until += seconds
+        if self.refusals:
+            self.refusals.shift(seconds)
