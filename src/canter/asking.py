@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from canter.extraction import Page
@@ -92,9 +93,12 @@ def meaning_of(
     return verdict
 
 
-def sample_of(answer: Response | Fault, verdict: Verdict, sent_at: float, utc: float) -> Sample | None:
+def sample_of(
+    answer: Response | Fault, verdict: Verdict, sent_at: float, utc: float, *, timed: bool = True
+) -> Sample | None:
     """What an answer that came at `utc` tells of its host; None where the host never saw the request.
 
+    `timed`: the time that it took is the host's, not our own event loop's.
     A challenge page is a 403 for the pace, whatever status it came with; `verdict` knows it for one.
     """
     wait = asked_wait(answer.headers, utc)
@@ -104,4 +108,4 @@ def sample_of(answer: Response | Fault, verdict: Verdict, sent_at: float, utc: f
         return Sample(sent_at, answer.status, answer.elapsed, wait, answer.headers)
     challenged = answer.status < 400 and verdict.error_type is ErrorType.BLOCKED
     status = _FORBIDDEN if challenged else answer.status
-    return Sample(sent_at, status, answer.latency, wait, answer.headers)
+    return Sample(sent_at, status, answer.latency if timed else math.nan, wait, answer.headers)

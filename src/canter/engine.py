@@ -20,6 +20,7 @@ from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
+from canter.lag import LoopLag
 from canter.learned import Pause
 from canter.model import ErrorType, Fault, Limits, Request, Response, Sink, Task, Verdict
 from canter.permission import Permission
@@ -89,6 +90,7 @@ class Engine:
         self._writer = Writer(work, 0, self._take_notes, self._committed, keeper)
         self._writing: asyncio.Task[None] | None = None
         self.in_flight = 0
+        self._lag = LoopLag(self._loop, lambda: self.in_flight > 0, self._wake)
 
     # ---- life
 
@@ -143,6 +145,7 @@ class Engine:
         self._draining = True
         if self._timer:
             self._timer.cancel()
+        self._lag.stop()
         for fetcher in self._fetchers:
             fetcher.cancel()
         await asyncio.gather(*self._fetchers, return_exceptions=True)
@@ -218,7 +221,7 @@ class Engine:
         self._arm()  # one fetcher fewer: others go on
 
     def _next_turn(self) -> Turn | None:
-        if self._draining:
+        if self._draining or self._lag.lagging:
             return None
         now = self._loop.time()
         turn = self._frontier.next(now)
@@ -249,7 +252,7 @@ class Engine:
 
     def _arm(self) -> None:
         """Wake a fetcher when the next host is ready or the store may have more; now if one is."""
-        if self._draining:
+        if self._draining or self._lag.lagging:
             return
         at = min(self._frontier.ready_at(), self._frontier.widen_at())
         now = self._loop.time()
@@ -280,6 +283,7 @@ class Engine:
         self.number += 1
         number, sent_at = self.number, self._loop.time()
         self.in_flight += 1
+        self._lag.watch()
         self._quiet.clear()
         try:
             answer = await self._transport.send(self._request(host, job, sent_at))
@@ -292,7 +296,7 @@ class Engine:
                 self._quiet.set()
         now = self._loop.time()
         verdict = classify(answer, now_utc=now + self._offset)
-        sample = sample_of(answer, verdict, sent_at, now + self._offset)
+        sample = sample_of(answer, verdict, sent_at, now + self._offset, timed=not self._lag.since(sent_at))
         paused = host.paced.on_response(now, sample) if sample else host.pace.on_drop(now)
         self._observe(host, answer, paused)
         if isinstance(job, RobotsJob):

@@ -297,25 +297,16 @@ def test_fetches_that_wait_are_told_of_the_end(tmp_path: Path) -> None:
 def test_a_fetch_of_a_host_that_goes_to_rest(tmp_path: Path) -> None:
     """A fetch asked of a host that is about to rest in the store neither loses its tasks nor doubles them."""
     web = Web({"http://a.example/p5": [status(429, {"Retry-After": "120"}), title("x")]})
-    started = asyncio.Event()
-    waiting: list[asyncio.Future[Page]] = []
 
-    async def run(stage: Stage) -> None:
-        stages.append(stage)
-        await started.wait()
-        got.append(await waiting[0])
-
-    async def fetch(visits: list[Visit]) -> None:
-        engine = stages[0].engine
-        if not waiting and any(host.parked for host in engine._frontier.active.values()):
-            waiting.append(asyncio.ensure_future(engine.fetch("http://a.example/single")))
-            started.set()
-            await asyncio.sleep(0.5)
+    async def fetch(stage: Stage) -> None:
+        active = stage.engine._frontier.active
+        while not any(host.parked for host in active.values()):
+            await asyncio.sleep(0.01)
+        got.append(await stage.engine.fetch("http://a.example/single"))
 
     got: list[Page] = []
-    stages: list[Stage] = []
-    lines = [*urls("a.example", 40), *urls("b.example", 200)]  # while a rests, b's pages are committed
-    crawl = House(tmp_path).crawl(lines, web, during=run, deliver=fetch)
+    lines = [*urls("a.example", 40), *urls("b.example", 400)]  # b's pages keep the writer from hurrying
+    crawl = House(tmp_path).crawl(lines, web, during=fetch)
     assert [page.status for page in got] == [200]
     assert Counter(record.url for record in crawl.rows) == Counter(lines)
     assert Counter(record.url for record in crawl.committed) == Counter(lines)

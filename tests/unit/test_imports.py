@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observe": {"model", "protocols"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "learned": {"model"},
+    "lag": set(),
     "hosts": SITES | {"rules", "pace", "policy", "robots", "learned"},
     "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
     "cookies": SITES,
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "writer": {"protocols", "hosts"},
     "engine": SITES
     | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
-    | {"rules", "learned"},
+    | {"rules", "learned", "lag"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES

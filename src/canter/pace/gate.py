@@ -20,7 +20,7 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Sample(NamedTuple):
     """One answer. `status` None: none came.
 
-    `latency`: seconds from send to first byte; `retry_after`: seconds from now.
+    `latency`: seconds from send to first byte, nan where that is not known; `retry_after`: seconds from now.
     """
 
     sent_at: float

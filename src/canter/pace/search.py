@@ -19,6 +19,7 @@ GROWTH = (5.0, 40.0, 300.0)  # s in which the rate grows e-fold, by what is know
 WINDOW_GROWTH, QUEUE_GROWTH, MOVED_GROWTH = 300.0, 100.0, 20.0  # s
 CROWD, CROWD_GROWTH = 1.35, 100.0  # requests in flight from which growth is slower; s at most
 HOLD, LAST_HOLD = 600.0, 86_400.0  # s
+MINUTE = 60.0  # s; the longest window that is taken for granted
 WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
 LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
@@ -170,8 +171,10 @@ class Search:
         ledger = self.refusals.ledger
         self.windows.refused(ledger, at)
         found, number = self.refusals.refused(at, rate)
-        if wait >= LONG_WAIT and number < FEW and (sample.status != 429 or wait > 60.0):
+        if wait >= LONG_WAIT and number < FEW and (sample.status != 429 or wait > MINUTE):
             return rate / 2, number, 1.0  # maintenance, more likely than a window of so few
+        if wait > MINUTE and not self.windows.size:  # any size may be behind it; the next one tells
+            return max(self.windows.announced(ledger, at, now, wait), rate / 10), number, 0.975
         if wait >= LONG_WAIT or (wait and self.windows.size):
             self.stage = max(self.stage, REFUSED)
             return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.975

@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from canter.pace import HostPace
 from canter.simulation.drive import Crawl, Limiter, crawl
-from canter.simulation.host import Host
+from canter.simulation.host import Bans, Host
 from canter.simulation.population import DAY
 from canter.simulation.rivals import Aimd, AutoThrottle, Cubic, DoublingDelay, FixedDelay
 
@@ -27,15 +27,15 @@ RIVALS: dict[str, Callable[[], Limiter]] = {
 Make = Callable[[int, int], Host]  # seed, day
 
 
-class Learner(Limiter, Protocol):
-    """A limiter that goes on tomorrow where it is today."""
+class Facts(NamedTuple):
+    """What a host hid; `rate`: its limit, requests/s."""
 
-    def memory(self, now: float) -> dict[str, Any]:
-        """What its next run is given as `memory`."""
-        ...
+    kind: str
+    rate: float
+    bans: Bans | None
 
 
-Pace = Callable[..., Learner]  # memory, clock_offset, random
+Run = tuple[Facts, Crawl]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Score:
     queue_latency: float  # of queueing hosts, over the unloaded one
 
 
-def scored(runs: Iterable[tuple[Host, Crawl]]) -> Score:
+def scored(runs: Iterable[Run]) -> Score:
     """Goodput over the limit counts as the limit: more is no merit."""
     pairs = list(runs)
     goods = [min(run.goodput, 1.0) for _, run in pairs]
@@ -78,44 +78,27 @@ def quantile(values: Iterable[float], share: float) -> float:
     return ordered[round(share * (len(ordered) - 1))]
 
 
-def days(
-    make: Make, seed: int, runs: int, pages: float | None = None, pace: Pace = HostPace
-) -> Iterator[tuple[Host, Crawl]]:
+def days(make: Make, seed: int, runs: int, pages: float | None = None) -> Iterator[Run]:
     """A run a day, each with the memory of the last; of half an hour, or of so many pages."""
     memory: dict[str, Any] | None = None
     for day in range(runs):
         host, start = make(seed, day), day * DAY
-        limiter = pace(memory=memory, clock_offset=0.0, random=Random(f"{seed} {day}").random)
+        pace = HostPace(memory=memory, clock_offset=0.0, random=Random(f"{seed} {day}").random)
         if pages is None:
-            run = crawl(limiter, host, MINUTES * 60, start=start)
+            run = crawl(pace, host, MINUTES * 60, start=start)
         else:
-            run = crawl(limiter, host, PATIENCE, pages, start)
-        memory = limiter.memory(start + run.seconds)
-        yield host, run
+            run = crawl(pace, host, PATIENCE, pages, start)
+        memory = pace.memory(start + run.seconds)
+        yield Facts(host.kind, host.limit.rate, host.bans), run
 
 
-def rival(make: Make, seeds: Iterable[int], limiter: Callable[[], Limiter]) -> Score:
-    """A first run by another limiter."""
-    runs = []
-    for seed in seeds:
-        host = make(seed, 0)
-        runs.append((host, crawl(limiter(), host, MINUTES * 60)))
-    return scored(runs)
+def rival(make: Make, seed: int, name: str) -> Run:
+    """A first run of half an hour by another limiter."""
+    host = make(seed, 0)
+    run = crawl(RIVALS[name](), host, MINUTES * 60)
+    return Facts(host.kind, host.limit.rate, host.bans), run
 
 
-def ours(make: Make, seeds: Iterable[int], runs: int, pace: Pace = HostPace) -> list[Score]:
-    """Of each day in turn."""
-    table = [list(days(make, seed, runs, pace=pace)) for seed in seeds]
-    return [scored(row[day] for row in table) for day in range(runs)]
-
-
-def finite(
-    make: Make, seeds: Iterable[int], pages: int, runs: int, pace: Pace = HostPace
-) -> tuple[float, float]:
-    """Time for so many pages over the ideal at the limit, the median: first and last day."""
-    first, last = [], []
-    for seed in seeds:
-        ratios = [run.seconds * host.limit.rate / pages for host, run in days(make, seed, runs, pages, pace)]
-        first.append(ratios[0])
-        last.append(ratios[-1])
-    return statistics.median(first), statistics.median(last)
+def over_ideal(runs: Iterable[Run], pages: int) -> float:
+    """Time for so many pages over the ideal at the limit, the median."""
+    return statistics.median(run.seconds * host.rate / pages for host, run in runs)

@@ -20,15 +20,18 @@ def pace(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few hosts only.")] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="First seed of the random hosts.")] = None,
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Hosts simulated at a time.")] = 2,
+    rivals: Annotated[bool, typer.Option(help="What others do, too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Measure how the pace finds hidden limits, beside what others do; in virtual time, some minutes of CPU.
 
     Example: canter bench pace --quick
     """
-    from canter.apps.benching import EVALUATION, bench_pace, hosts_of
+    from canter.apps.pace_bench import EVALUATION, bench_pace, hosts_of
 
-    bench_pace(hosts_of(quick, hosts), EVALUATION if seed is None else seed, as_json=as_json)
+    first = EVALUATION if seed is None else seed
+    bench_pace(hosts_of(quick, hosts), first, processes, rivals=rivals, as_json=as_json)
 
 
 def _of_the_checkout(name: str, what: str, example: str) -> None:
