@@ -5,6 +5,7 @@ import { el, setAttribute, setText } from "./dom.js";
 const { uPlot } = globalThis;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const timeOf = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const LEAST = 60; // seconds that the axis of time shows
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
 const ROWS = 12; // of the table that stands in for a chart
 
@@ -81,7 +82,7 @@ export class Chart {
       width, height: this._height, padding: [10, 6, 0, 0],
       legend: { show: false },
       cursor: { points: { size: 7 }, y: false, drag: { x: false, y: false }, ...(this._group && { sync: { key: this._group } }) },
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.12)] } },
+      scales: { x: { time: true, range: (_, from, to) => [Math.min(from, to - LEAST), to] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.12)] } },
       axes: [
         { ...axis, grid: { show: false }, space: 70, values: (_, ticks, __, ___, step) => ticks.map((tick) => timeText(tick, step)), size: 26 },
         { ...axis, size: 40, space: 32, ...(this._counts && { incrs: WHOLE }), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : tick.toFixed(1))) },
@@ -121,13 +122,25 @@ function timeText(seconds, step) {
 function style(one) {
   const stroke = colour(one.colour);
   const base = { label: one.label, stroke, width: 1.75, points: { show: false } };
-  if (one.kind === "bars") return { ...base, fill: stroke, width: 0, paths: uPlot.paths.bars({ size: [one.slim ? 0.3 : 0.9, one.slim ? 4 : 14] }) };
+  if (one.kind === "bars") return { ...base, fill: stroke, width: 0, paths: uPlot.paths.bars({ size: one.slim ? [0.3, 4, 2] : [0.9, 14, 3] }) };
   if (one.kind === "step") return { ...base, dash: [5, 4], width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), spanGaps: true };
   return one.fill ? { ...base, fill: `${stroke}22` } : base;
 }
 
-/** Where a chart has nothing to show yet. */
-export function empty(box, text) {
-  box.replaceChildren(el("p", { class: "empty" }, text));
+/**
+ * The points of a history, with rest where none were measured: a host that is not asked has no steps. `at` in seconds;
+ * `rest(point)` makes of the last point before a gap what holds within it.
+ */
+export function withRest(points, step, rest) {
+  const whole = [];
+  for (const point of points) {
+    const last = whole[whole.length - 1];
+    if (last && point.at - last.at > 1.5 * step) {
+      whole.push({ ...rest(last), at: last.at + step });
+      if (point.at - last.at > 2.5 * step) whole.push({ ...rest(last), at: point.at - step });
+    }
+    whole.push(point);
+  }
+  return whole;
 }
 

@@ -1,7 +1,7 @@
 // One host: its rate against its rejections over time, and what failed and changed on it of late.
 
 import { getJson } from "./api.js";
-import { Chart } from "./charts.js";
+import { Chart, withRest } from "./charts.js";
 import { byId, setText } from "./dom.js";
 import { count, rate, share, span } from "./format.js";
 import { isPaused, pauseText } from "./hosts.js";
@@ -90,9 +90,11 @@ export class HostPage {
     this._timer = setTimeout(() => this._refresh(), REFRESH);
   }
 
-  _fill({ points }) {
-    if (!points.length) return;
-    const times = points.map((point) => Date.parse(point.at) / 1000);
+  _fill(history) {
+    if (!history.points.length) return;
+    const measured = history.points.map((point) => ({ ...point, at: Date.parse(point.at) / 1000 }));
+    const points = withRest(measured, history.step, (before) => ({ ...before, rate: 0, rejections: 0, failures: 0 }));
+    const times = points.map((point) => point.at);
     this._charts[0].set([times, points.map((p) => p.rate), points.map((p) => p.limit)]);
     this._charts[1].set([times, points.map((p) => p.rejections), points.map((p) => p.failures)]);
   }

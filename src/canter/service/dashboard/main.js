@@ -10,7 +10,6 @@ import { drawChanges, drawFailures } from "./latest.js";
 import { Live } from "./live.js";
 import { Overview } from "./overview.js";
 import { State } from "./state.js";
-import { themeButton } from "./theme.js";
 
 const ALL = new Set(["stats", "crawls", "hosts", "history", "failures", "changes", "loaded"]);
 
@@ -97,7 +96,6 @@ addEventListener("hashchange", () => {
   byId("main").focus({ preventScroll: true });
 });
 byId("retry").addEventListener("click", () => live.connect());
-themeButton(byId("theme"));
 route();
 live.connect();
 fetch("health").then((response) => response.json()).then(({ version }) => setText(byId("version"), version), () => {});

@@ -71,7 +71,7 @@ export class Overview {
       { name: "Pages per second", value: rate(stats.pages_per_second), under: `${rate(stats.requests_per_second)} requests/s` },
       { name: "Pages", value: count(stats.pages), under: `${bytes(stats.bytes)} read` },
       { name: "Failed", value: share(failed, stats.pages), under: `${plural(failed, "page")}`, alarm: failed > 0.02 * stats.pages ? "bad" : null },
-      { name: "Rejected", value: share(stats.rejected, stats.requests), under: `${count(stats.rejected)} answers 429 or 503`, alarm: stats.rejected > 0.02 * stats.requests ? "warn" : null },
+      { name: "Rejected", value: share(stats.rejected, stats.requests), under: `${plural(stats.rejected, "answer")} 429 or 503`, alarm: stats.rejected > 0.02 * stats.requests ? "warn" : null },
       { name: "In flight", value: count(stats.in_flight), under: `${count(active)} hosts asked, ${count(paused)} paused` },
       { name: "Memory", value: `${count(Math.round(stats.rss_mb))} MB`, under: `loop lag ${milliseconds(stats.lag)}` },
     ]);
@@ -79,7 +79,7 @@ export class Overview {
 
   _drawSpeed() {
     const points = this._state.history;
-    if (points.length < 2) return;
+    if (points.length < 2 || !(this._chart || points.some((point) => point.pages || point.failed))) return;
     this._chart ??= new Chart(byId("speed"), { series: SPEED, height: 230, describe: speedInWords });
     this._chart.set([points.map((p) => p.at), points.map((p) => p.pages), points.map((p) => p.failed), points.map((p) => p.rejected)]);
   }

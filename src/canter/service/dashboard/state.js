@@ -1,6 +1,7 @@
 // What the page knows: loaded once, then kept true by events. Views are told what changed, a few times a second.
 
 import { getJson } from "./api.js";
+import { withRest } from "./charts.js";
 
 const MOST_ROWS = 60; // failures, and changes
 const MOST_POINTS = 900; // of the chart; past it the service's own shorter history is taken
@@ -36,7 +37,7 @@ export class State {
     );
     this.crawls = new Map(crawls.crawls.map((crawl) => [crawl.id, crawl]));
     this.hosts = new Map(hosts.hosts.map((host) => [host.host, host]));
-    this.history = history.points.map(toPoint);
+    this.history = pointsOf(history);
     this.failures = latest.failures.slice(0, MOST_ROWS);
     this.changes = latest.changes.slice(0, MOST_ROWS);
     this.loaded = true;
@@ -110,7 +111,7 @@ export class State {
     if (this._reloading) return;
     this._reloading = true;
     try {
-      this.history = (await getJson("api/history")).points.map(toPoint);
+      this.history = pointsOf(await getJson("api/history"));
     } catch {
       this.history = this.history.slice(-MOST_POINTS / 2); // the stream goes on; the past can wait
     } finally {
@@ -137,6 +138,8 @@ export class State {
 
 /** Tells failures and changes apart; the one that an event and the first load both bring is shown once. */
 export const latestKey = (row) => [row.crawl, row.url, row.field ?? row.request_id, row.at].join(" ");
+
+const pointsOf = ({ points, step }) => withRest(points.map(toPoint), step, () => ({ pages: 0, failed: 0, rejected: 0 }));
 
 function toPoint(point) {
   return {

@@ -1,41 +1,49 @@
-// Light or dark: as the system says, unless one was chosen here; the choice is remembered.
+// Light or dark: as the system says, unless one was chosen here; the choice is remembered. A plain script that
+// runs before the page is drawn, so that it never shows in the other one first.
+"use strict";
 
-const KEY = "canter-theme";
-const ORDER = ["system", "light", "dark"];
-const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+{
+  const KEY = "canter-theme";
+  const ORDER = ["system", "light", "dark"];
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = "system";
 
-let chosen = "system";
-try {
-  chosen = ORDER.includes(localStorage.getItem(KEY)) ? localStorage.getItem(KEY) : "system";
-} catch {
-  // no storage: the system's choice holds
-}
+  try {
+    if (ORDER.includes(localStorage.getItem(KEY))) chosen = localStorage.getItem(KEY);
+  } catch {
+    // no storage: as the system says
+  }
 
-function apply() {
-  const dark = chosen === "dark" || (chosen === "system" && prefersDark.matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-  document.dispatchEvent(new Event("themechange"));
-}
-
-/** Makes a button that goes from one to the next. */
-export function themeButton(button) {
-  const show = () => {
-    button.dataset.choice = chosen;
-    button.setAttribute("aria-label", `Colours: ${chosen}`);
-    button.title = `Colours: ${chosen}`;
+  const apply = () => {
+    const dark = chosen === "dark" || (chosen === "system" && prefersDark.matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    document.dispatchEvent(new Event("themechange"));
   };
-  button.addEventListener("click", () => {
-    chosen = ORDER[(ORDER.indexOf(chosen) + 1) % ORDER.length];
+
+  const choose = (next) => {
+    chosen = next;
     try {
       localStorage.setItem(KEY, chosen);
     } catch {
       // it holds until the page is left
     }
     apply();
+  };
+
+  prefersDark.addEventListener("change", apply);
+  apply();
+
+  addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    const show = () => {
+      button.dataset.choice = chosen;
+      button.title = `Colours: ${chosen}`;
+      button.setAttribute("aria-label", button.title);
+    };
+    button.addEventListener("click", () => {
+      choose(ORDER[(ORDER.indexOf(chosen) + 1) % ORDER.length]);
+      show();
+    });
     show();
   });
-  show();
 }
-
-prefersDark.addEventListener("change", apply);
-apply();
