@@ -345,10 +345,16 @@ def test_what_cannot_be_run_is_said_in_plain_words(
     assert not shop.seen
 
 
-def test_a_page_too_large_to_parse_ends_alone(canter: Command, shop: Shop) -> None:
-    """A page whose tree takes gigabytes is `too_large`; the worker and the other pages live."""
+HOSTILE = {
+    "formatting in formatting": "".join(f"<p><font color={n}>x" for n in range(12_000)),
+    "16 MiB of paragraphs": "<p>x" * (4 << 20),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_page_too_large_to_parse_ends_alone(canter: Command, shop: Shop, hostile: str) -> None:
+    """A page whose tree takes more than a worker has is `too_large`; the worker and the others live."""
     prepare(canter, shop, 40)
-    hostile = "".join(f"<p><font color={n}>x" for n in range(12_000))
 
     async def nest(request: web.Request) -> web.Response | None:
         return web.Response(text=hostile, content_type="text/html") if request.path == "/p/7" else None

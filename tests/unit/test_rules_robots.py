@@ -351,3 +351,22 @@ def test_what_fails_is_kept_beside_the_answers() -> None:
     assert failing_from_json(stored) == {"http": 7.5}
     assert failing_from_json(to_json(answers)) == failing_from_json("[1]") == failing_from_json(None) == {}
     assert failing_from_json('{"failing": {"http": "x"}}') == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", True),
+        ("User-agent: *\nAllow: /a\nCrawl-delay: 2", True),
+        ("User-agent: other\nDisallow: /", True),
+        ("User-agent: *\nDisallow: /\nUser-agent: canter\nAllow: /", True),
+        ("User-agent: *\nDisallow:", True),
+        ("User-agent: *\nDisallow: /p", False),
+        ("User-agent: *\ndissalow /p", False),
+        ("User-agent: *\nAllow: /\nUser-agent: canter\nAllow: /q\nDisallow: /", False),
+    ],
+)
+def test_rules_that_forbid_nothing(text: str, allowed: bool) -> None:
+    """A group without a Disallow allows everything, whatever others forbid; any spelling of one counts."""
+    rules = Robots(text)
+    assert [rules.allowed("http://shop.example/p?q=1", "canter") for _ in range(2)] == [allowed] * 2

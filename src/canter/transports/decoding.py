@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Protocol
 
 import brotli
@@ -46,14 +47,19 @@ class Decoder(Protocol):
 
 def decoder(codings: Iterable[str]) -> Decoder:
     """A decoder for the values of a Content-Encoding header. Raises DecodingError for an unknown one."""
-    names = [name for value in codings for part in value.split(",") if (name := part.strip().lower())]
-    names = [name for name in names if name not in _NO_CODING]
+    names = _names(tuple(codings))
     if len(names) > MAX_CODINGS:
         raise DecodingError(f"{len(names)} content codings on one body; the most is {MAX_CODINGS}")
     layers = [_layer(name) for name in reversed(names)]
     if not layers:
         return _Identity()
     return layers[0] if len(layers) == 1 else _Stack(layers)
+
+
+@lru_cache(maxsize=64)
+def _names(codings: tuple[str, ...]) -> tuple[str, ...]:
+    names = (part.strip().lower() for value in codings for part in value.split(","))
+    return tuple(name for name in names if name and name not in _NO_CODING)
 
 
 def _layer(name: str) -> Decoder:
