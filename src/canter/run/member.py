@@ -10,12 +10,18 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from canter.observe import Counts
-from canter.run import worker
 from canter.run.deaths import PageId
-from canter.run.messages import Assignment, Ended, Message, Order, Over, Report
+from canter.run.messages import NOTHING, Assignment, Ended, Message, Order, Over, Report, Slot
 from canter.run.signals import held
 
 _CONTEXT = multiprocessing.get_context("spawn")
+
+
+def _work(pipe: multiprocessing.connection.Connection, assignment: Assignment, slot: Slot) -> None:
+    """In the process of its own; the engine and what it is made of load there and not in the parent."""
+    from canter.run import worker
+
+    worker.main(pipe, assignment, slot)
 
 
 class Member:
@@ -38,9 +44,9 @@ class Member:
     def start(self) -> None:
         """Start its process, or another one in place of one that died."""
         self._pipe, theirs = _CONTEXT.Pipe()
-        self._slot = _CONTEXT.RawArray("q", [worker.NOTHING, 0, 0])
+        self._slot = _CONTEXT.RawArray("q", [NOTHING, 0, 0])
         self._process = _CONTEXT.Process(
-            target=worker.main, args=(theirs, self._assignment, self._slot), name="canter-worker"
+            target=_work, args=(theirs, self._assignment, self._slot), name="canter-worker"
         )
         with held(signal.SIGINT, signal.SIGTERM):
             self._process.start()
@@ -66,7 +72,7 @@ class Member:
     def reading(self) -> PageId | None:
         """The page that its process was reading when it died."""
         crawl, home, key = self._slot
-        return None if crawl == worker.NOTHING else PageId(crawl, home, key)
+        return None if crawl == NOTHING else PageId(crawl, home, key)
 
     @property
     def peak_rss_mb(self) -> float:

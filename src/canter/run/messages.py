@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from canter.config import Settings
 from canter.observe import Counts, News
 from canter.run.deaths import PageId
 from canter.run.errands import Done, Errand
 from canter.sites import Site
+
+Slot = Any  # three 64-bit integers of shared memory: crawl, home and key of the page that is being read
+NOTHING = -1  # in its first place: no page is being read
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from canter.run.errands import Errand
 from canter.run.files import most_in_flight, most_kept, raise_file_limit
 from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
 from canter.run.messages import (
+    NOTHING,
     Assignment,
     Claim,
     Deadly,
@@ -46,6 +47,7 @@ from canter.run.messages import (
     Report,
     Seats,
     Serve,
+    Slot,
 )
 from canter.sites import SiteBook
 from canter.stores.sqlite import SqliteWork
@@ -54,10 +56,7 @@ from canter.transports.aiohttp import AiohttpTransport
 
 REPORT = 0.5  # seconds between reports to the parent
 LOOK = 0.1  # seconds between looks at how late the loop is
-NOTHING = -1  # in the first place of `Slot`: no page is being read
 _PR_SET_PDEATHSIG = 1
-
-Slot = Any  # three 64-bit integers of shared memory: crawl, home and key of the page that is being read
 
 
 class _PipeStream:

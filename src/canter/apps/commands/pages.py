@@ -24,7 +24,6 @@ from canter.apps.commands.options import (
 )
 from canter.apps.results import format_of, say
 from canter.config import Settings
-from canter.crawler import Crawler
 from canter.errors import ConfigError
 from canter.extraction import Page
 from canter.run.memory import bounded_memory
@@ -124,6 +123,8 @@ def _saved(path: str, url: str | None) -> Page:
 
 async def _fetch(wanted: list[tuple[str, Site]], settings: Settings) -> dict[str, Page]:
     """The pages of URLs, each as its site's rules have it asked for."""
+    from canter.crawler import Crawler  # only a fetch needs the engine and what it is made of
+
     pages: dict[str, Page] = {}
     for page, site in wanted:
         own = [] if site is AUTO else [site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})]
