@@ -15,6 +15,7 @@ import structlog
 
 from canter.model import Record
 from canter.protocols import PaceFacts
+from canter.redaction import redact_value
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LEVEL_OF = {"robots": "debug", "host_down": "warning", "pace_memory": "warning"}  # the others: info
@@ -39,10 +40,22 @@ class LogStream(Protocol):
 
 
 class Log:
-    """Structured lines, JSON or for people, with the crawl on each."""
+    """Structured lines, JSON or for people, with what is bound (the crawl, for one) on each.
 
-    def __init__(self, level: str, form: str, stream: LogStream | TextIO | None = None, **bound: Any) -> None:
+    Secrets are hidden: by what they look like, and `secrets` by their value.
+    """
+
+    def __init__(
+        self,
+        level: str,
+        form: str,
+        stream: LogStream | TextIO | None = None,
+        *,
+        secrets: Iterable[str] = (),
+        **bound: Any,
+    ) -> None:
         self.threshold = _LEVELS[level]
+        self._secrets = tuple(secrets)
         out: Any = stream or sys.stderr
         renderer: Any = (
             structlog.processors.JSONRenderer(default=str)
@@ -54,6 +67,7 @@ class Log:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
+                self._redact,
                 _one_line,
                 renderer,
             ],
@@ -64,6 +78,16 @@ class Log:
         """One line, where the level is wanted."""
         if _LEVELS[level] >= self.threshold:
             getattr(self._log, level)(event, **{name: v for name, v in details.items() if v is not None})
+
+    def _redact(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for name, value in event.items():
+            event[name] = redact_value(name, _plain(value), self._secrets)
+        return event
+
+
+def _plain(value: Any) -> Any:
+    """What a line will show of a value that is no text or number."""
+    return str(value) if isinstance(value, BaseException) else value
 
 
 def _one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "parquet": {"errors", "rows", "tables"},
     "sitemaps": {"errors", "urls", "rows", "tables"},
     "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
-    "observe": {"model", "protocols"},
+    "redaction": set(),
+    "observe": {"model", "protocols", "redaction"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "learned": {"model"},
     "lag": set(),
@@ -93,6 +94,7 @@ PURE = (
     "again",
     "cookies",
     "learned",
+    "redaction",
 )
 
 # Each of these is one adapter: it may not know a sibling of its kind.
