@@ -127,6 +127,8 @@ class Frontier:
     def _turn_at(self, host: Host, now: float) -> float:
         """When the host's next step may be taken."""
         self._heed_wait(host, now)
+        if host.in_flight >= host.most and not host.down:
+            return math.inf
         at = self._job_at(host, now)
         waiting = self._first_waiting(host)
         return min(at, self._robots_at(host, waiting, now)) if waiting else at
@@ -289,9 +291,10 @@ class Frontier:
     def _activate(self, row: HostRow, now: float) -> Host:
         since = now + self._offset - MAX_AGE if self.crawl is None else self._started
         robots = HostRobots(row.name, self._policy.agent, row.robots, since)
-        host = Host(row, self, self._paces.of(row.name), robots, row.down_since)
-        host.paced.hosts.append(host)
-        if robots.crawl_delay():
+        paced = self._paces.of(row.name, self._policy)
+        host = Host(row, self, paced, robots, row.down_since, *self._policy.bounds(row.name))
+        paced.hosts.append(host)
+        if robots.crawl_delay() or host.floor:
             host.paced.set_floor()
         self.active[row.id] = host
         self.schedule(host, now)
@@ -334,6 +337,8 @@ class Frontier:
     def _release(self, host: Host, now: float) -> None:
         del self.active[host.row.id]
         host.paced.hosts.remove(host)
+        if host.floor:
+            host.paced.set_floor()
         if not host.paced.hosts:
             note_pace(self.notes, host.paced, now)
         self._left(host.name)

@@ -91,8 +91,9 @@ class PaceEntry:
     kept: Mapping[str, Any] = field(default_factory=dict)  # what a pace that learns nothing leaves as it was
 
     def set_floor(self) -> None:
-        """Heed the longest crawl-delay of the hosts."""
-        self.pace.set_floor(max((host.robots.crawl_delay() or 0.0 for host in self.hosts), default=0.0))
+        """Heed the longest crawl-delay of the hosts, and what their crawls ask for."""
+        floors = (max(host.robots.crawl_delay() or 0.0, host.floor) for host in self.hosts)
+        self.pace.set_floor(max(floors, default=0.0))
 
     def on_response(self, now: float, sample: Sample) -> Pause | None:
         """Tell the pace of an answer; the pause that it leads to."""
@@ -126,6 +127,8 @@ class Host:
     paced: PaceEntry
     robots: HostRobots
     down_since: float
+    floor: float = 0.0  # seconds between requests at least, and
+    most: float = math.inf  # requests in flight at most, by the terms of the crawl
     jobs: deque[Job] = field(default_factory=deque)
     aside: list[PageJob] = field(default_factory=list)  # wait for a robots.txt that cannot be had yet
     taken: set[tuple[int, int]] = field(default_factory=set)  # (key, home) read and not yet committed
@@ -191,22 +194,27 @@ class Paces:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def of(self, name: str) -> PaceEntry:
-        """The pace that a host has, or shares."""
-        key = self._policy.pace_key(name)
+    def of(self, name: str, crawl: Policy) -> PaceEntry:
+        """The pace that a host has, or shares.
+
+        One of its own where the policy of the crawl wants it adaptive and it is off otherwise.
+        """
+        key, policy = self._policy.pace_key(name), self._policy
+        if crawl is not policy and crawl.is_adaptive(name) and not policy.is_adaptive(name):
+            key, policy = f"{key} adaptive", crawl
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._recall(key, name)
+            entry = self._recall(key, name, policy)
             self._make_room()
             self._entries[key] = entry
         self._entries.move_to_end(key)
         entry.seen.used_by(name, self._policy.book.names(name))
         return entry
 
-    def _recall(self, key: str, name: str) -> PaceEntry:
+    def _recall(self, key: str, name: str, policy: Policy) -> PaceEntry:
         """The pace as an earlier run left it; afresh, and said so, where that cannot be read."""
         memory = self._work.memory(key)
-        pace = self._policy.pace(name, memory, self._offset)
+        pace = policy.pace(name, memory, self._offset)
         if pace.warning:
             self._observer.event("pace_memory", host=name, reason=pace.warning)
         seen = seen_of(memory)

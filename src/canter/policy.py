@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from canter.config import LIMITS, Settings
 from canter.extraction import Extractor
@@ -18,15 +19,29 @@ from canter.urls import BadUrl, PageUrl, host_name, host_of, parse_url, shard_of
 Pace = HostPace | OpenPace
 
 
+class Terms(NamedTuple):
+    """What one crawl of several makes narrower for itself: its settings, and sites before the others."""
+
+    settings: Settings
+    sites: tuple[Site, ...]
+
+
 class Policy:
     """One for a run. A site's own value holds unless the command line or environment gave one."""
 
     def __init__(self, settings: Settings, book: SiteBook) -> None:
         self.settings = settings
         self.book = book
+        self._narrow = False
         self.agent = product_token(settings.user_agent)
         self._extractors: dict[str, Extractor] = {}
         self._limits: dict[str, Limits] = {}
+
+    def of(self, terms: Terms) -> Policy:
+        """That of a crawl which asks for less; the paces that it shares stay this one's."""
+        policy = Policy(terms.settings, SiteBook(terms.sites, self.book))
+        policy._narrow = True
+        return policy
 
     def site(self, task: Task) -> Site | None:
         """The site whose rules read the task's page: the one its source names, or that claims its URL.
@@ -50,13 +65,27 @@ class Policy:
     def pace(self, host: str, memory: Mapping[str, Any] | None, offset: float) -> Pace:
         """A pace under the ceilings of the run and of the sites that claim the host."""
         rules = self.book.host_rules(host)
-        wanted = self._choose("pace", rules.pace)
-        adaptive = wanted == "adaptive" or not self.is_own(host)
+        adaptive = self.is_adaptive(host)
         in_flight = self.settings.in_flight_ceiling(rules.max_per_host, adaptive=adaptive)
         rate = self.settings.rate_ceiling(rules.max_rate, adaptive=adaptive)
         if not adaptive:
             return OpenPace(max_in_flight=in_flight, max_rate=rate, memory=memory, clock_offset=offset)
         return HostPace(max_in_flight=in_flight, max_rate=rate, memory=memory, clock_offset=offset)
+
+    def is_adaptive(self, host: str) -> bool:
+        """Whether the pace of a host is found by its answers; else it is off."""
+        wanted = self._choose("pace", self.book.host_rules(host).pace)
+        return wanted == "adaptive" or not self.is_own(host)
+
+    def bounds(self, host: str) -> tuple[float, float]:
+        """What a crawl with terms of its own adds to the shared pace of a host: seconds between requests at
+        least, and its requests in flight at most."""
+        if not self._narrow:
+            return 0.0, math.inf
+        rules, adaptive = self.book.host_rules(host), self.is_adaptive(host)
+        rate = self.settings.rate_ceiling(rules.max_rate, adaptive=adaptive)
+        in_flight = self.settings.in_flight_ceiling(rules.max_per_host, adaptive=adaptive)
+        return 1.0 / rate if rate else 0.0, in_flight
 
     def shard_of(self, host: str) -> int:
         """The shard of a host: hosts that share a limit share a shard, so one worker sees them all."""

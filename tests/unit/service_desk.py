@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from canter.observe import HostNews, News
+from canter.observe import Counts, HostNews, News
 from canter.protocols import PaceFacts
-from canter.service.board import Board, Totals, WorkerState
+from canter.service.board import Board, WorkerState
 from canter.service.correlation import Correlation
 from canter.service.events import Events
 from canter.service.models import (
@@ -21,7 +22,7 @@ from canter.service.models import (
     Status,
     Summary,
 )
-from canter.service.routes import Refused
+from canter.service.refusal import Refused
 
 BEGAN = 1_795_662_000.0  # 2026-11-26T03:00:00Z
 
@@ -50,7 +51,7 @@ class FakeDesk:
         self.made: dict[int, Crawl] = {}
         self.status: Status = "healthy"
         self.board.count(
-            Totals(requests=6, rejected=1, outcomes={"ok": 4, "failed": 1}, errors={"blocked": 1}),
+            Counts(requests=6, rejected=1, outcomes=Counter(ok=4, failed=1), errors=Counter(blocked=1)),
             [WorkerState(4711, True, 0, 2, 0.001, 90.0)],
         )
         pace = PaceFacts(2, 8.0, BEGAN + 1e9, "429")

@@ -64,12 +64,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"rules", "policy", "hosts", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
     | {"stores", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
-    "service": BASE | {"canter", "observe"},
+    "service": SITES
+    | {"canter", "observe", "policy", "extraction", "feed", "rows", "run", "sources", "stores", "transports"},
     "simulation": {"pace"},  # hosts that are none, to measure paces on
     # programs: nobody imports them
     "apps": SITES
     | {"pace", "simulation", "extraction", "output", "run", "stores", "canter", "policy", "crawler", "again"}
-    | {"learned", "observe"},
+    | {"learned", "observe", "service"},
     "__main__": {"apps"},
 }
 

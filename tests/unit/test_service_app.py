@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +13,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
+from canter.errors import ConfigError, StoreInUse
+from canter.service import create_app
 from canter.service.access import Access
 from canter.service.app import Bounds, assemble
 from canter.service.models import Status
+from canter.stores.sqlite import RunLock
 from tests.unit.service_desk import FakeDesk
 
 KEY = "a key of some length"
@@ -76,7 +82,11 @@ def test_a_malformed_body_names_its_key(client: TestClient, body: Any, place: li
 
 
 def test_a_body_that_is_no_json_is_422(client: TestClient) -> None:
-    """A cut body is told, too."""
+    """A cut body is told, too, and one that is no text."""
+    binary = client.post(
+        "/api/crawls", content=b'{"urls": ["\xff"]}', headers={"content-type": "application/json"}
+    )
+    assert (binary.status_code, binary.json()["detail"][0]["loc"]) == (422, ["body"])
     answer = client.post("/api/crawls", content=b'{"urls": [', headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "json_invalid")
 
@@ -235,3 +245,45 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: TestClient) -> 
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["cache-control"] == "no-store"
+
+
+def without(*modules: str) -> str:
+    """A program that runs the command where these cannot be imported."""
+    hidden = "".join(f"sys.modules[{module!r}] = None; " for module in modules)
+    return f"import sys; {hidden}from canter.apps.cli import main; main()"
+
+
+def test_nothing_of_the_service_is_loaded_before_it_is_asked_for() -> None:
+    """Neither FastAPI nor uvicorn nor prometheus-client with the command's modules."""
+    program = "import sys, canter.apps.cli, canter.service; print([m for m in sys.modules if m in " \
+        "('fastapi', 'starlette', 'uvicorn', 'prometheus_client', 'opentelemetry')])"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["run", "urls.txt", "--http", "8080"]])
+def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path, arguments: list[str]) -> None:
+    """One line, exit status 1."""
+    (tmp_path / "urls.txt").write_text("http://a.example/\n")
+    program = [sys.executable, "-c", without("fastapi", "uvicorn"), *arguments]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'canter[service]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_application_of_ones_own(tmp_path: Path) -> None:
+    """`create_app` mounted: settings are checked at once, the store is taken with the first request."""
+    with pytest.raises(ConfigError, match="max-rate"):
+        create_app(tmp_path / "x.db", max_rate=-1)
+    outer = FastAPI()
+    inner = create_app(tmp_path / "x.db", workers=1)
+    outer.mount("/canter", inner)
+    with TestClient(outer) as client:
+        assert not (tmp_path / "x.db").exists()
+        assert client.get("/canter/api/crawls").json() == {"crawls": []}
+        assert client.get("/canter/health").json()["status"] == "healthy"
+        with pytest.raises(StoreInUse):
+            RunLock(tmp_path / "x.db")
+        inner.state.desk.close()
+    RunLock(tmp_path / "x.db").release()

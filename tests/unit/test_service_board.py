@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections import Counter
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canter.observe import HostNews, News
+from canter.observe import Counts, HostNews, News
 from canter.protocols import PaceFacts
-from canter.service.board import MAX_HOSTS, MAX_LATEST, Board, Totals, WorkerState
+from canter.service.board import MAX_HOSTS, MAX_LATEST, Board, WorkerState
 from canter.service.events import WAITING, Events, message
 from canter.service.series import Series
 from tests.unit.service_desk import BEGAN
@@ -43,7 +44,7 @@ def news(host: str, requests: int = 1, pace: PaceFacts | None = None) -> News:
 def test_rates_are_of_the_last_tick() -> None:
     """Pages and requests a second; a host that was not asked since falls to 0, once."""
     board = Board(BEGAN)
-    board.count(Totals(requests=30, outcomes={"ok": 20}), [WorkerState(1, True, 0, 3, 0.2, 50.0)])
+    board.count(Counts(requests=30, outcomes=Counter(ok=20)), [WorkerState(1, True, 0, 3, 0.2, 50.0)])
     board.hear(news("a.example", 30, PaceFacts(3, 15.0)))
     (row,) = board.tick(BEGAN + 2)
     assert (board.rates.pages, board.rates.requests, row.rate, row.limit) == (10.0, 15.0, 15.0, 15.0)

@@ -71,7 +71,7 @@ def load(tmp_path: Path, text: str) -> Any:
 
 def test_the_contracts_site_file_loads(tmp_path: Path) -> None:
     """Every key of the contract's example is taken, with the units it is written in."""
-    sites, defaults = load(tmp_path, ACME)
+    sites, defaults, _ = load(tmp_path, ACME)
     (acme,) = sites
     assert defaults == {"max_rate": 20.0, "allow_network": ["127.0.0.0/8"]}
     assert acme.max_body == 16 * 1024 * 1024
@@ -117,7 +117,9 @@ def test_fields_of_parse_are_declared_without_type() -> None:
 
 MISTAKES = [
     ("x = 1", "x: unknown table"),
-    ("[sources]\na = 'b'", "sources: unknown table"),
+    ("[sources]\na = 1", "sources.a: expected a file or a URL, or a list of them, not 1"),
+    ("[sources]\na = []", "sources.a: expected a file or a URL, or a list of them, not []"),
+    ("[sources]\na = ['x.txt', '-']", "sources.a: expected a file or a URL; standard input has no name"),
     ("sites = 3", "sites: expected a table"),
     ("[sites]\nacme = 3", "sites.acme: expected a table"),
     ("[defaults]\nspeed = 3", "defaults.speed: unknown key; expected one of allow_network"),
@@ -232,7 +234,7 @@ def test_parse_is_imported_from_the_folder_of_the_file(
     (tmp_path / "canter_own_shop.py").write_text("def parse(page):\n    return {'title': 'x'}\n")
     (tmp_path / "canter_bad_shop.py").write_text("raise RuntimeError('two\\nlines')\n")
     (tmp_path / "canter_quit_shop.py").write_text("raise SystemExit(3)\n")
-    (own,), _ = load(tmp_path, "[sites.a]\nparse = 'canter_own_shop:parse'")
+    (own,), *_ = load(tmp_path, "[sites.a]\nparse = 'canter_own_shop:parse'")
     function = own.parse_function()
     assert function is not None
     assert function(None) == {"title": "x"}
@@ -371,3 +373,14 @@ def test_sizes_and_spans_are_written_as_on_the_command_line() -> None:
     site = Site("s", fields={"title": "h1"}, max_body="2 kib", timeout="1.5m", read_timeout="500ms")
     assert (site.max_body, site.timeout, site.read_timeout) == (2048, 90.0, 0.5)
     assert Site("s", fields={"title": "h1"}, max_body=1000, timeout=30).max_body == 1000
+
+
+def test_sources_are_named(tmp_path: Path) -> None:
+    """A file or several, from the folder of the site file; URLs as they are."""
+    site_file = load(
+        tmp_path, "[sources]\nnightly = 'urls.txt'\nall = ['/x/a.csv', 'https://a.example/s.xml']"
+    )
+    assert site_file.sources == {
+        "nightly": (str(tmp_path / "urls.txt"),),
+        "all": ("/x/a.csv", "https://a.example/s.xml"),
+    }

@@ -14,6 +14,7 @@ from canter.apps.commands.bench import bench
 from canter.apps.commands.options import EXIT_COULD_NOT_RUN
 from canter.apps.commands.pages import check, extract
 from canter.apps.commands.run import run
+from canter.apps.commands.serve import serve
 from canter.apps.commands.store import crawls, export, hosts, prune
 from canter.apps.results import say
 from canter.errors import CanterError
@@ -24,6 +25,7 @@ Canter refreshes product pages: known URLs, each host as fast as it allows and n
   canter demo                        see it work on a small local market
   canter run urls.txt                refresh the URLs of a file by the rules in sites.toml
   canter export -o prices.csv        the table of the latest crawl
+  canter serve                       the same over HTTP, with a dashboard
   canter --help                      every command, each with an example
 """
 
@@ -81,7 +83,7 @@ def demo(
     raise typer.Exit(run_demo(pages, **context.obj))
 
 
-for command in (run, export, check, extract, crawls, prune, hosts, demo):
+for command in (run, serve, export, check, extract, crawls, prune, hosts, demo):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from canter.errors import CanterError
 from canter.observe import Counts, News
-from canter.policy import Policy
+from canter.policy import Policy, Terms
 from canter.run.deaths import Deaths
 from canter.run.errands import Done, Errand
 from canter.run.member import Member
@@ -72,6 +72,8 @@ class Listener(Protocol):
 class _Crawl:
     started: float
     since: float  # when it was served first, monotonic
+    terms: Terms | None
+    bound: tuple[tuple[str, str], ...]
     fed: bool = False
     draining: bool = False
     is_over: bool = False
@@ -83,11 +85,14 @@ class Fleet:
     """Starts, watches and restarts at most `most` workers. Not thread-safe: one thread owns it, and on
     Linux workers end with that thread.
 
+    `lasting`: crawls come and go, so that there are `most` workers from the beginning, whatever is to do.
     `members` tell how each worker is; `counts(crawl)` what was done in a crawl; `error` why nothing can be
     done any more. Methods raise StoreError where the store cannot be read.
     """
 
-    def __init__(self, assignment: Assignment, most: int, listener: Listener) -> None:
+    def __init__(
+        self, assignment: Assignment, most: int, listener: Listener, *, lasting: bool = False
+    ) -> None:
         self._assignment = assignment
         self._most = most
         self._listener = listener
@@ -95,6 +100,7 @@ class Fleet:
         self._store = SqliteCrawls(assignment.store, create=False)
         self._deaths = Deaths()
         self._crawls: dict[int, _Crawl] = {}
+        self._lasting = lasting
         self._shared = False  # the shards are shared out
         self._closing = False
         self.members: list[Member] = []
@@ -106,9 +112,18 @@ class Fleet:
         """Start the first worker; the others follow when there is something for them to do."""
         self._add_member()
 
-    def serve(self, crawl: int, started: float) -> None:
-        """Have a crawl, begun at `started` (UTC seconds), served beside those that are."""
-        self._crawls[crawl] = _Crawl(started, time.monotonic())
+    def serve(
+        self,
+        crawl: int,
+        started: float,
+        terms: Terms | None = None,
+        bound: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Have a crawl, begun at `started` (UTC seconds), served beside those that are.
+
+        `terms`: what it makes narrower for itself; `bound`: what its log lines carry beside its number.
+        """
+        self._crawls[crawl] = _Crawl(started, time.monotonic(), terms, bound)
         for member in self.members:
             self._send_crawl(member, crawl)
 
@@ -197,9 +212,10 @@ class Fleet:
         crawls = [self._crawls[number] for number in self.active]
         loads = self._store.loads(self.active)
         waited = any(time.monotonic() - crawl.since > PATIENCE for crawl in crawls)
-        if not (loads or waited or any(crawl.fed or crawl.errands for crawl in crawls)):
+        known = loads or waited or any(crawl.fed or crawl.errands for crawl in crawls)
+        if not (known or self._lasting):
             return
-        shares = split(loads, self._most)
+        shares = split({} if self._lasting else loads, self._most)
         while len(self.members) < len(shares):
             self._add_member()
         self._shared = True
@@ -253,7 +269,7 @@ class Fleet:
         if crawl.draining:
             return
         member.serving.add(number)
-        member.send(Serve(number, crawl.started, self._deaths.of(number)))
+        member.send(Serve(number, crawl.started, self._deaths.of(number), crawl.terms, crawl.bound))
         if crawl.fed:
             member.send(Fed(number))
 

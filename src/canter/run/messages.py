@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from canter.config import Settings
 from canter.observe import Counts, News
+from canter.policy import Terms
 from canter.run.deaths import PageId
 from canter.run.errands import Done, Errand
 from canter.sites import Site
@@ -45,11 +46,16 @@ class Seats(NamedTuple):
 
 
 class Serve(NamedTuple):
-    """Take part in a crawl, begun at `started` (UTC seconds). `deadly`: pages that may not be read."""
+    """Take part in a crawl, begun at `started` (UTC seconds). `deadly`: pages that may not be read.
+
+    `terms`: what it makes narrower for itself; `bound`: what its log lines carry beside its number.
+    """
 
     crawl: int
     started: float
     deadly: tuple[PageId, ...]
+    terms: Terms | None = None
+    bound: tuple[tuple[str, str], ...] = ()
 
 
 class Fed(NamedTuple):

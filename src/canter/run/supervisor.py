@@ -21,6 +21,7 @@ from canter.policy import Policy
 from canter.run.cpus import usable_cpus
 from canter.run.errands import Done, Errands, sweep
 from canter.run.fleet import Fleet
+from canter.run.member import Member
 from canter.run.memory import rss_mb
 from canter.run.messages import Assignment
 from canter.sites import Site, SiteBook
@@ -50,6 +51,19 @@ class Progress(Protocol):
 
     def end(self) -> None:
         """No more updates."""
+
+
+class Onlooker(Protocol):
+    """Is told more than progress shows."""
+
+    def heard(self, news: News) -> None:
+        """What a worker saw."""
+
+    def look(
+        self, started: float, before: int, total: int, fed: bool, counts: Counts, members: Sequence[Member]
+    ) -> None:
+        """Several times a second: when the crawl began (UTC seconds), pages done before this run, pages
+        queued, whether nothing more will come, the workers' counts, the workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +113,10 @@ class _Signals:
 class Supervisor:
     """Runs one order. Raises CanterError where it cannot be run, with nothing lost."""
 
-    def __init__(self, order: Order, progress: Progress) -> None:
+    def __init__(self, order: Order, progress: Progress, onlooker: Onlooker | None = None) -> None:
         self._order = order
         self._progress = progress
+        self._onlooker = onlooker
         self._error: CanterError | None = None
         self._over = False
         self._errands = Errands(order.store, order.settings.attempts)
@@ -208,7 +223,7 @@ class Supervisor:
                 stop_at = time.monotonic() + HURRY
             if time.monotonic() >= stop_at:
                 fleet.kill()
-            self._show(crawls, crawl, done_before, feed, fleet.counts(crawl.id))
+            self._show(crawls, crawl, done_before, feed, fleet)
         self._error = feed.error or self._error
         return out_of_time
 
@@ -222,6 +237,8 @@ class Supervisor:
 
     def heard(self, _: int, news: News, /) -> None:
         """Hosts, failures and changes: progress shows counts only."""
+        if self._onlooker:
+            self._onlooker.heard(news)
 
     def fetched(self, _: int, done: Done, /) -> None:
         """A sitemap has come, or cannot be had."""
@@ -233,11 +250,14 @@ class Supervisor:
         self._error = CanterError(error) if error else None
 
     def _show(
-        self, crawls: SqliteCrawls, crawl: CrawlRow, done_before: int, feed: Feed, counts: Counts
+        self, crawls: SqliteCrawls, crawl: CrawlRow, done_before: int, feed: Feed, fleet: Fleet
     ) -> None:
+        counts = fleet.counts(crawl.id)
         done = done_before + counts.outcomes.total()
-        total = crawls.get(crawl.id).queued + feed.backlog
-        self._progress.update(done, max(total, done), feed.done, counts)
+        total = max(done, crawls.get(crawl.id).queued + feed.backlog)
+        self._progress.update(done, total, feed.done, counts)
+        if self._onlooker:
+            self._onlooker.look(crawl.started, done_before, total, feed.done, counts, fleet.members)
 
     # ---- when it is over
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from canter.config import Settings
 from canter.engine import Engine
 from canter.errors import CanterError
 from canter.hosts import Paces
@@ -81,6 +82,7 @@ class _Crawl:
     engine: Engine
     observer: RunObserver
     keeper: WarcKeeper | None
+    transport: AiohttpTransport | None  # its own, where its terms ask for one
 
 
 class _Worker:
@@ -109,14 +111,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self._offset = time.time() - loop.time()
         self._policy = Policy(settings, SiteBook(self._assignment.sites))
-        self._transport = AiohttpTransport(
-            user_agent=settings.user_agent,
-            allow_networks=settings.allow_network,
-            body_budget=settings.body_budget,
-            max_connections=most_kept(self._seats),
-            dns_servers=settings.dns_server,
-            tls=self._policy.all_tls(),
-        )
+        self._transport = self._new_transport(settings)
         self._work = SqliteWork(self._assignment.store, self._policy.shard_of, shards=())
         self._paces = Paces(self._work, self._policy, RunObserver(self._log()), self._offset)
         self._ending: asyncio.Future[None] = loop.create_future()
@@ -132,6 +127,16 @@ class _Worker:
                 await crawl.engine.close()
             await self._transport.close()
             self._work.close()
+
+    def _new_transport(self, settings: Settings) -> AiohttpTransport:
+        return AiohttpTransport(
+            user_agent=settings.user_agent,
+            allow_networks=settings.allow_network,
+            body_budget=settings.body_budget,
+            max_connections=most_kept(self._seats),
+            dns_servers=settings.dns_server,
+            tls=self._policy.all_tls(),
+        )
 
     def _log(self, **bound: Any) -> Log:
         settings = self._assignment.settings
@@ -196,15 +201,19 @@ class _Worker:
     # ---- a crawl
 
     def _serve(self, order: Serve) -> None:
-        observer = RunObserver(self._log(crawl=order.crawl))
+        observer = RunObserver(self._log(crawl=order.crawl, **dict(order.bound)))
+        policy = self._policy.of(order.terms) if order.terms else self._policy
+        own = policy.settings.allow_network != self._policy.settings.allow_network
+        transport = self._new_transport(policy.settings) if own else self._transport
         keep = self._assignment.settings.keep_pages
         keeper = WarcKeeper(Path(keep), order.crawl, order.started) if keep else None
         engine = Engine(
-            self._work, self._transport, self._policy, observer, offset=self._offset,
+            self._work, transport, policy, observer, offset=self._offset,
             first_number=self._numbers.get(order.crawl, self._work.epoch << 32), keeper=keeper,
             paces=self._paces, reading=self._reading,
         )  # fmt: skip
-        crawl = self._crawls[order.crawl] = _Crawl(order.crawl, engine, observer, keeper)
+        crawl = _Crawl(order.crawl, engine, observer, keeper, transport if own else None)
+        self._crawls[order.crawl] = crawl
         engine.start(order.crawl, order.started, ((page.home, page.key) for page in order.deadly))
         self._share_seats()
         self._spawn(self._see_through(crawl))
@@ -220,6 +229,8 @@ class _Worker:
             error = f"the worker failed: {type(failure).__name__}: {failure}; this is a bug"
             traceback.print_exc()
         await crawl.engine.close()
+        if crawl.transport:
+            await crawl.transport.close()
         if crawl.keeper:
             crawl.keeper.close()
         del self._crawls[crawl.id]

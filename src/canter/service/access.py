@@ -114,9 +114,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_exposure(host: str, key: str | None) -> None:
+def check_exposure(host: str, key: str | None, option: str = "--host") -> None:
     """Raises ConfigError where a service without a key would listen beyond loopback."""
     if not key and not is_loopback(host):
         raise ConfigError(
-            f"--host {host}: without an API key only loopback addresses are served; set CANTER_API_KEY"
+            f"{option} {host}: without an API key only loopback addresses are served; set CANTER_API_KEY"
         )

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from canter import __version__
 from canter.errors import CanterError
+from canter.observe import Log
+from canter.policy import Policy
 from canter.service.access import Access
+from canter.service.desk import ServiceDesk
 from canter.service.door import Door
 from canter.service.models import Invalid, Problems
-from canter.service.routes import Desk, Refused, about, api
+from canter.service.plan import Plan
+from canter.service.refusal import Refused
+from canter.service.routes import Desk, about, api, session
+from canter.sites import SiteBook
+from canter.transports.tls import contexts
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 MAX_MISTAKES = 20  # of one request that are told
@@ -39,7 +49,10 @@ class Bounds:
     burst: int = 200
 
 
-def assemble(desk: Desk, access: Access, bounds: Bounds = Bounds()) -> FastAPI:
+_BOUNDS = Bounds()
+
+
+def assemble(desk: Desk, access: Access, bounds: Bounds = _BOUNDS) -> FastAPI:
     """The application in front of a desk, which is opened and closed with it.
 
     Mounted in another application it has no life of its own: the desk opens with the first request.
@@ -59,8 +72,10 @@ def assemble(desk: Desk, access: Access, bounds: Bounds = Bounds()) -> FastAPI:
     )  # fmt: skip
     app.state.desk, app.state.access = desk, access
     app.include_router(about)
+    app.include_router(session)
     app.include_router(api)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(CanterError, _failed)
     _add_dashboard(app)
@@ -80,8 +95,9 @@ def _add_dashboard(app: FastAPI) -> None:
 
         return send
 
-    app.add_api_route("/", page("index.html"), include_in_schema=False)
-    app.add_api_route("/login", page("login.html"), include_in_schema=False)
+    html: dict[str, Any] = {"response_class": HTMLResponse, "tags": ["dashboard"]}
+    app.add_api_route("/", page("index.html"), description="The dashboard.", **html)
+    app.add_api_route("/login", page("login.html"), description="Where the key is given.", **html)
     app.mount("/static", _Files(directory=DASHBOARD), name="static")
 
 
@@ -104,6 +120,15 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return JSONResponse(Problems(detail=found[:MAX_MISTAKES]).model_dump(), 422)
 
 
+async def _told(request: Request, error: Exception) -> Response:
+    """A body that is no text at all is no better than one that is no JSON."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        mistake = Invalid(loc=["body"], msg="expected JSON in UTF-8", type="json_invalid")
+        return JSONResponse(Problems(detail=[mistake]).model_dump(), 422)
+    return await http_exception_handler(request, error)
+
+
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     if error.status == 422:
@@ -116,3 +141,11 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _failed(_: Request, error: Exception) -> Response:
     """The store, for one, cannot be read: one line, as everywhere."""
     return JSONResponse({"detail": str(error)}, 503, {"retry-after": "30"})
+
+
+def service(plan: Plan, access: Access, *, secrets: Iterable[str] = (), bounds: Bounds = _BOUNDS) -> FastAPI:
+    """The whole service by a plan. Raises ConfigError where settings or certificates cannot be used."""
+    settings = plan.settings
+    contexts(Policy(settings, SiteBook(plan.sites)).all_tls())
+    log = Log(settings.log_level, settings.log_format, secrets=secrets)
+    return assemble(ServiceDesk(plan, log), access, bounds)

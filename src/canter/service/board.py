@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 from canter.model import utc_iso
-from canter.observe import LATENCY, Counts, HostNews, News
+from canter.observe import Counts, HostNews, News
 from canter.protocols import PaceFacts
 from canter.service.models import Change, Failure, History, Host, HostHistory, HostPoint, Latest, Point
 from canter.service.series import Series
@@ -35,37 +34,6 @@ class WorkerState(NamedTuple):
     in_flight: int
     lag: float
     rss_mb: float
-
-
-class Totals(NamedTuple):
-    """Counts since the service began; `seconds`: of all answers together."""
-
-    requests: int = 0
-    refused: int = 0  # no answer, or status 400 and up
-    rejected: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    attempts: int = 0
-    latency: tuple[int, ...] = (0,) * (len(LATENCY) + 1)
-    outcomes: Mapping[str, int] = MappingProxyType({})
-    errors: Mapping[str, int] = MappingProxyType({})
-    last_page: str | None = None
-
-    @classmethod
-    def of(cls, counts: Counts) -> Totals:
-        """The merged counts of all workers and crawls."""
-        found = {name: getattr(counts, name) for name in cls._fields}
-        return cls(**found | {"latency": tuple(counts.latency)})
-
-    @property
-    def pages(self) -> int:
-        """Pages that ended."""
-        return sum(self.outcomes.values())
-
-    @property
-    def failed(self) -> int:
-        """Pages that failed."""
-        return self.outcomes.get("failed", 0)
 
 
 class Rates(NamedTuple):
@@ -107,18 +75,18 @@ class Board:
         self._changes: deque[Change] = deque(maxlen=MAX_LATEST)
         self._series = Series(5, STEP, POINTS)
         self._ticked = began
-        self._before = Totals()
+        self._before = Counts()
         self.began = began
-        self.totals = Totals()
+        self.counts = Counts()  # of all workers since then; replaced, never changed
         self.workers: tuple[WorkerState, ...] = ()
         self.rates = Rates()
 
     # ---- reports go in
 
-    def count(self, totals: Totals, workers: Iterable[WorkerState]) -> None:
+    def count(self, counts: Counts, workers: Iterable[WorkerState]) -> None:
         """The counts of all workers since the service began, and how each of them does."""
         with self._lock:
-            self.totals = totals
+            self.counts = counts
             self.workers = tuple(workers)
 
     def hear(self, news: News) -> tuple[list[Failure], list[Change]]:
@@ -148,11 +116,13 @@ class Board:
         with self._lock:
             span = max(now - self._ticked, 1e-3)
             self._ticked = now
-            new, old = self.totals, self._before
+            new, old = self.counts, self._before
             self._before = new
-            pages, requests = max(0, new.pages - old.pages), max(0, new.requests - old.requests)
+            pages = max(0, new.outcomes.total() - old.outcomes.total())
+            requests = max(0, new.requests - old.requests)
+            failed = max(0, new.outcomes["failed"] - old.outcomes["failed"])
+            rejected = max(0, new.rejected - old.rejected)
             self.rates = Rates(pages / span, requests / span)
-            failed, rejected = max(0, new.failed - old.failed), max(0, new.rejected - old.rejected)
             self._series.add(now, (pages, requests, failed, rejected, self._in_flight()))
             return [self._tick_host(name, now, span) for name in self._moving()]
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from starlette.exceptions import HTTPException
 
+from canter.errors import CanterError
 from canter.service.access import Access, is_open
 from canter.service.correlation import correlate
 
@@ -77,11 +78,15 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._begin()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         correlation = correlate(headers)
         scope.setdefault("state", {})["correlation"] = correlation
         answer = _Answer(send, correlation.id)
+        try:
+            self._begin()
+        except CanterError as error:
+            await answer.refuse(503, str(error), ((b"retry-after", b"30"),))
+            return
         refused = self._refusal(scope, headers)
         if refused:
             await answer.refuse(*refused)

@@ -49,6 +49,11 @@ class Events:
         for queue in self._clients:
             _drop(queue)
 
+    def close_soon(self) -> None:
+        """The same from a signal handler or another thread."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.close)
+
     def _hand_out(self, data: bytes) -> None:
         for queue in list(self._clients):
             try:

@@ -15,7 +15,7 @@ Outcome = Literal["ok", "not_modified", "gone", "failed"]
 
 MAX_URL = 2_000  # characters
 MAX_SITES = 200  # of one body
-CrawlId = Annotated[int, Field(ge=1, lt=2**63, examples=[7])]
+CrawlId = Annotated[int, Field(ge=1, le=2**53 - 1, examples=[7])]
 
 _AT = "2026-11-26T03:12:45.120Z"
 _SITES: dict[str, Any] = {
@@ -31,17 +31,23 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def _only(name: str, kind: str, other: str) -> dict[str, Any]:
+    """For a schema: `name` must be there, and `other` not."""
+    return {"required": [name], "properties": {name: {"type": kind}, other: {"type": "null"}}}
+
+
 class NewCrawl(_Request):
     """A crawl to begin: of `urls`, or of a `source` that the site file names. It can only narrow what the
     server allows."""
 
     model_config = ConfigDict(
         json_schema_extra={
+            "oneOf": [_only("urls", "array", "source"), _only("source", "string", "urls")],
             "examples": [
                 {"urls": ["https://shop.acme.example/p/1", "https://shop.acme.example/p/2"]},
                 {"source": "nightly", "limit": 1000},
                 {"urls": ["https://shop.acme.example/p/1"], "sites": _SITES, "max_rate": 2.0},
-            ]
+            ],
         }
     )
 
@@ -56,7 +62,7 @@ class NewCrawl(_Request):
         dict[Annotated[str, Field(min_length=1, max_length=200)], dict[str, Any]] | None,
         Field(max_length=MAX_SITES, description="Sites as in the site file, read before the server's own."),
     ] = None
-    limit: Annotated[int | None, Field(ge=1, lt=2**63, description="At most so many URLs.")] = None
+    limit: Annotated[int | None, Field(ge=1, le=10**9, description="At most so many URLs.")] = None
     max_rate: Annotated[
         float | None,
         Field(gt=0, le=1e6, allow_inf_nan=False, description="Requests/s a host, if below the server's."),
@@ -77,6 +83,26 @@ class NewCrawl(_Request):
         if (self.urls is None) == (self.source is None):
             raise ValueError("give either urls or source")
         return self
+
+
+class CrawlsQuery(_Request):
+    """Which crawls."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000, description="At most so many.")] = 100
+    state: Annotated[State | None, Field(description="Only those in this state.")] = None
+
+
+class RecordsQuery(_Request):
+    """Which records."""
+
+    outcome: Annotated[Outcome | None, Field(description="Only those with this outcome.")] = None
+    changes: Annotated[bool, Field(description="Only those whose fields changed.")] = False
+
+
+class HostsQuery(_Request):
+    """Which hosts."""
+
+    limit: Annotated[int, Field(ge=1, le=500, description="At most so many.")] = 500
 
 
 class Login(_Request):

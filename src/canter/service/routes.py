@@ -11,37 +11,42 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 
 from canter.service.access import COOKIE, SESSION, Access
-from canter.service.board import MAX_HOSTS, Board
+from canter.service.board import Board
 from canter.service.correlation import Correlation
 from canter.service.events import Events, message
 from canter.service.models import (
     Crawl,
     Crawls,
+    CrawlsQuery,
     Health,
     History,
     Host,
     HostHistory,
     Hosts,
+    HostsQuery,
     Latest,
     Login,
     NewCrawl,
     Outcome,
     Problem,
     Problems,
+    RecordsQuery,
     State,
     Stats,
 )
 
 
-class Refused(Exception):
-    """A request that cannot be done: HTTP status, message, and for a body the key that is wrong."""
+class HasVitals(Protocol):
+    """What `/health` and `/metrics` need, of a service or of a run."""
 
-    def __init__(self, status: int, detail: str, key: tuple[str | int, ...] = ()) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.key = status, detail, key
+    def health(self) -> Health:
+        """Whether all is well; quick."""
+
+    def metrics(self) -> bytes:
+        """Prometheus text; quick."""
 
 
-class Desk(Protocol):
+class Desk(HasVitals, Protocol):
     """What the routes need of whoever conducts the crawls."""
 
     board: Board
@@ -68,14 +73,8 @@ class Desk(Protocol):
     def records(self, crawl: int, outcome: Outcome | None, changes: bool) -> Iterator[bytes]:
         """The records of a crawl as JSON lines, some at a time. Raises Refused at once."""
 
-    def health(self) -> Health:
-        """Whether all is well; quick."""
-
     def stats(self) -> Stats:
         """The present; quick."""
-
-    def metrics(self) -> bytes:
-        """Prometheus text; quick."""
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -92,14 +91,15 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _ALWAYS = _problems(401, 403, 413, 429, 503)
-CrawlPath = Annotated[int, Path(ge=1, lt=2**63, description="The crawl's number.", examples=[7])]
+CrawlPath = Annotated[int, Path(ge=1, le=2**53 - 1, description="The crawl's number.", examples=[7])]
 
 api = APIRouter(
     prefix="/api",
     dependencies=[Depends(HTTPBearer(auto_error=False, description="The value of CANTER_API_KEY."))],
     responses=_ALWAYS,
 )
-about = APIRouter()
+about = APIRouter()  # also of a run
+session = APIRouter()
 
 
 def desk_of(request: Request) -> Desk:
@@ -108,6 +108,13 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
+def vitals_of(request: Request) -> HasVitals:
+    """Whoever knows how this application is."""
+    vitals: HasVitals = request.app.state.desk
+    return vitals
+
+
+TheVitals = Annotated[HasVitals, Depends(vitals_of)]
 TheDesk = Annotated[Desk, Depends(desk_of)]
 
 
@@ -120,13 +127,9 @@ def begin_crawl(body: NewCrawl, desk: TheDesk, request: Request, response: Respo
 
 
 @api.get("/crawls", tags=["crawls"])
-def list_crawls(
-    desk: TheDesk,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many.")] = 100,
-    state: Annotated[State | None, Query(description="Only those in this state.")] = None,
-) -> Crawls:
+def list_crawls(desk: TheDesk, query: Annotated[CrawlsQuery, Query()]) -> Crawls:
     """The crawls of the store, the latest first."""
-    return Crawls(crawls=desk.crawls(limit, state))
+    return Crawls(crawls=desk.crawls(query.limit, query.state))
 
 
 @api.get("/crawls/{crawl}", tags=["crawls"], responses=_problems(404))
@@ -148,13 +151,11 @@ def show_crawl(crawl: CrawlPath, desk: TheDesk) -> Crawl:
     },
 )
 def stream_records(
-    crawl: CrawlPath,
-    desk: TheDesk,
-    outcome: Annotated[Outcome | None, Query(description="Only those with this outcome.")] = None,
-    changes: Annotated[bool, Query(description="Only those whose fields changed.")] = False,
+    crawl: CrawlPath, desk: TheDesk, query: Annotated[RecordsQuery, Query()]
 ) -> StreamingResponse:
     """The records of a crawl as JSON lines."""
-    return StreamingResponse(desk.records(crawl, outcome, changes), media_type="application/x-ndjson")
+    records = desk.records(crawl, query.outcome, query.changes)
+    return StreamingResponse(records, media_type="application/x-ndjson")
 
 
 @api.post("/crawls/{crawl}/cancel", tags=["crawls"], responses=_problems(404, 409))
@@ -164,12 +165,9 @@ def cancel_crawl(crawl: CrawlPath, desk: TheDesk) -> Crawl:
 
 
 @api.get("/hosts", tags=["hosts"])
-def list_hosts(
-    desk: TheDesk,
-    limit: Annotated[int, Query(ge=1, le=MAX_HOSTS, description="At most so many.")] = MAX_HOSTS,
-) -> Hosts:
+def list_hosts(desk: TheDesk, query: Annotated[HostsQuery, Query()]) -> Hosts:
     """The hosts asked since the service began, those asked last first."""
-    return Hosts(hosts=desk.board.hosts(time.time(), limit))
+    return Hosts(hosts=desk.board.hosts(time.time(), query.limit))
 
 
 @api.get("/hosts/{host}/history", tags=["hosts"], responses=_problems(404))
@@ -225,9 +223,9 @@ async def events(desk: TheDesk) -> StreamingResponse:
     response_model=Health,
     responses={503: {"model": Health, "description": "Unhealthy."}},
 )
-async def health(desk: TheDesk) -> JSONResponse:
+async def health(vitals: TheVitals) -> JSONResponse:
     """Whether the service does its work, and why not. Needs no key."""
-    found = desk.health()
+    found = vitals.health()
     return JSONResponse(found.model_dump(), 503 if found.status == "unhealthy" else 200)
 
 
@@ -238,12 +236,12 @@ async def health(desk: TheDesk) -> JSONResponse:
     responses=_problems(401)
     | {200: {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(desk: TheDesk) -> Response:
+async def metrics(vitals: TheVitals) -> Response:
     """The same in Prometheus' text format."""
-    return Response(desk.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(vitals.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@about.post("/login", status_code=204, tags=["service"], responses=_problems(401, 413, 429))
+@session.post("/login", status_code=204, tags=["service"], responses=_problems(401, 413, 429))
 def login(body: Login, request: Request) -> Response:
     """Trade the API key for the dashboard's cookie."""
     access: Access = request.app.state.access

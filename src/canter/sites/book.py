@@ -38,15 +38,20 @@ class _Claim(NamedTuple):
 
 
 class SiteBook:
-    """Finds the site of a URL. Raises ConfigError where two sites claim the same URL equally well."""
+    """Finds the site of a URL. Raises ConfigError where two sites claim the same URL equally well.
 
-    def __init__(self, sites: Iterable[Site] = ()) -> None:
-        self.sites = tuple(sites)
+    `beneath`: sites that read what these do not claim; of both, the stricter rules for a host hold.
+    """
+
+    def __init__(self, sites: Iterable[Site] = (), beneath: SiteBook | None = None) -> None:
+        self._own = tuple(sites)
+        self._beneath = beneath
+        self.sites: tuple[Site, ...] = self._own + (beneath.sites if beneath else ())
         self._names: dict[str, Site] = {}
         self._claims: dict[str, list[_Claim]] = {}
         self._by_host: dict[str, tuple[_Claim, ...]] = {}
         self._rules: dict[str, HostRules] = {}
-        for site in self.sites:
+        for site in self._own:
             if site.name == AUTO.name:
                 raise ConfigError(f"{AUTO.name} is the built-in site; give yours another name")
             if self._names.setdefault(site.name, site) is not site:
@@ -57,8 +62,8 @@ class SiteBook:
             _refuse_ties(host, claims)
             claims.sort(key=lambda claim: -len(claim.pattern))
 
-    def __reduce__(self) -> tuple[type[SiteBook], tuple[tuple[Site, ...]]]:
-        return SiteBook, (self.sites,)
+    def __reduce__(self) -> tuple[type[SiteBook], tuple[tuple[Site, ...], SiteBook | None]]:
+        return SiteBook, (self._own, self._beneath)
 
     def claim(self, url: PageUrl, name: str | None = None) -> Site | None:
         """The site called `name` if there is one, else the one that claims the URL best.
@@ -69,19 +74,27 @@ class SiteBook:
         """
         if name == AUTO.name:
             return AUTO
-        if name is not None and name in self._names:
-            return self._names[name]
+        if name is not None and (named := self._named(name)):
+            return named
         for claim in self._of(url.host):
             if claim.regex is None or claim.regex.fullmatch(url.href, url.href.index("/", 8)):
                 return claim.site
+        if self._beneath:
+            return self._beneath.claim(url, name)
         return AUTO if name is None else None
+
+    def _named(self, name: str) -> Site | None:
+        return self._names.get(name) or (self._beneath._named(name) if self._beneath else None)
 
     def host_rules(self, host: str) -> HostRules:
         """What holds for a host key: the strictest of every site whose `hosts` claim it."""
         rules = self._rules.get(host)
         if rules is None:
             _bound(self._rules)
-            rules = self._rules[host] = _strictest(host, [claim.site for claim in self._of(host)])
+            rules = _strictest(host, [claim.site for claim in self._of(host)])
+            if self._beneath:
+                rules = _stricter(self._beneath.host_rules(host), rules)
+            self._rules[host] = rules
         return rules
 
     def names(self, host: str) -> list[str]:
@@ -173,4 +186,15 @@ def _strictest(host: str, sites: list[Site]) -> HostRules:
         pace="adaptive" if "adaptive" in paces else "off" if paces == {"off"} else None,
         pace_key=keys[0] if keys else host,
         tls=next((tls for site in sites if (tls := site.tls) != Tls()), Tls()),
+    )
+
+
+def _stricter(beneath: HostRules, own: HostRules) -> HostRules:
+    """The stricter of two ceilings; what is no ceiling is as the sites beneath have it."""
+    rates = [rate for rate in (beneath.max_rate, own.max_rate) if rate]
+    most = [number for number in (beneath.max_per_host, own.max_per_host) if number]
+    return beneath._replace(
+        max_rate=min(rates) if rates else beneath.max_rate,
+        max_per_host=min(most, default=None),
+        pace="adaptive" if own.pace == "adaptive" else beneath.pace,
     )

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from canter.errors import ConfigError
@@ -44,10 +45,14 @@ DEFAULTS = frozenset(
 
 
 class SiteFile(NamedTuple):
-    """A site file read: its sites, and the settings of `[defaults]` as they are written there."""
+    """A site file read: its sites, and the settings of `[defaults]` as they are written there.
+
+    `sources`: what the names of `[sources]` stand for; paths in it are from the file's folder.
+    """
 
     sites: tuple[Site, ...]
     defaults: dict[str, Any]
+    sources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def load_site_file(path: str | Path, check: Callable[[Site], object]) -> SiteFile:
@@ -66,12 +71,13 @@ def load_site_file(path: str | Path, check: Callable[[Site], object]) -> SiteFil
     try:
         sites = tuple(_site(name, table, check) for name, table in _table(tables, "sites").items())
         defaults = _defaults(_table(tables, "defaults"))
-        for key in tables.keys() - {"defaults", "sites"}:
-            raise Mistake(key, "unknown table; expected [defaults] or [sites.NAME]")
+        sources = _sources(_table(tables, "sources"), path.parent)
+        for key in tables.keys() - {"defaults", "sites", "sources"}:
+            raise Mistake(key, "unknown table; expected [defaults], [sources] or [sites.NAME]")
         SiteBook(sites)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return SiteFile(sites, defaults)
+    return SiteFile(sites, defaults, sources)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -116,3 +122,18 @@ def _defaults(table: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(part, str | int | float):
                 raise Mistake(f"defaults.{key}", f"expected a text or a number, not {shown(value)}")
     return table
+
+
+def _sources(table: dict[str, Any], folder: Path) -> dict[str, tuple[str, ...]]:
+    """Each name's files and URLs of sitemaps, one or a list."""
+    found = {}
+    for name, value in table.items():
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list) or not names or not all(isinstance(one, str) and one for one in names):
+            raise Mistake(
+                f"sources.{name}", f"expected a file or a URL, or a list of them, not {shown(value)}"
+            )
+        if "-" in names:
+            raise Mistake(f"sources.{name}", "expected a file or a URL; standard input has no name")
+        found[name] = tuple(one if "://" in one else str(folder / one) for one in names)
+    return found

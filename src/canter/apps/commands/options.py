@@ -16,6 +16,7 @@ from canter.sites import SiteFile, load_site_file
 
 EXIT_COULD_NOT_RUN, EXIT_USAGE, EXIT_FAILURES, EXIT_OUT_OF_TIME = 1, 2, 3, 4
 SITE_FILE = "sites.toml"
+API_KEY = "CANTER_API_KEY"  # the environment variable
 
 
 class Format(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from canter.apps.commands.options import (
+    API_KEY,
     EXIT_FAILURES,
     EXIT_OUT_OF_TIME,
     AllowNetworkOption,
@@ -22,7 +24,7 @@ from canter.apps.commands.options import (
 from canter.apps.progress import progress
 from canter.apps.results import export_records, format_of, print_json, print_summary, say
 from canter.config import Settings
-from canter.errors import ConfigError
+from canter.errors import ConfigError, needs_extra
 from canter.run.supervisor import Order, Result, Supervisor, check_order
 from canter.stores.sqlite import SqliteCrawls
 from canter.stores.warc import prepare_folder
@@ -150,6 +152,10 @@ def run(
     allow_network: AllowNetworkOption = None,
     dns_server: DnsServerOption = None,
     ca_file: CaFileOption = None,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Answer /health and /metrics while it runs (127.0.0.1:9464)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON on stdout.")] = False,
 ) -> None:
     """Refresh every URL of the sources.
@@ -172,7 +178,7 @@ def run(
     form = format_of(output, None)
     if settings.keep_pages:
         prepare_folder(Path(settings.keep_pages))
-    result = Supervisor(order, progress()).run()
+    result = _crawl(order, http)
     if output:
         export_records(where, result.summary["crawl"], path=output, form=form)
     if as_json:
@@ -180,6 +186,18 @@ def run(
     else:
         print_summary(result.summary)
     raise typer.Exit(_exit_status(result, settings, order))
+
+
+def _crawl(order: Order, http: str | None) -> Result:
+    if http is None:
+        return Supervisor(order, progress()).run()
+    try:
+        from canter.service.beside import Beside  # FastAPI and uvicorn are an extra
+    except ImportError as error:
+        raise ConfigError(f"{needs_extra('--http', 'service')} ({error})") from error
+    with Beside(http, os.environ.get(API_KEY) or None) as beside:
+        say(f"answering /health and /metrics at {beside.url}")
+        return Supervisor(order, progress(), beside).run()
 
 
 def _exit_status(result: Result, settings: Settings, order: Order) -> int:

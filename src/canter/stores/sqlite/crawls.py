@@ -59,10 +59,15 @@ class SqliteCrawls:
 
     def get(self, crawl: int) -> CrawlRow:
         """One crawl. Raises ConfigError where the store has no such crawl."""
-        rows = self._rows("WHERE id=?", (crawl,))
-        if not rows:
+        row = self.find(crawl)
+        if row is None:
             raise ConfigError(f"{self.path}: has no crawl {crawl}; `canter crawls` lists them")
-        return rows[0]
+        return row
+
+    def find(self, crawl: int) -> CrawlRow | None:
+        """One crawl; None where the store has no such crawl."""
+        rows = self._rows("WHERE id=?", (crawl,))
+        return rows[0] if rows else None
 
     def latest(self) -> CrawlRow | None:
         """The crawl begun last; None in an empty store."""
@@ -132,15 +137,15 @@ class SqliteCrawls:
         with transaction(self.db, self.path):
             self.db.execute("UPDATE crawl SET state='running' WHERE id=?", (crawl,))
 
-    def end(self, crawl: int, state: str) -> None:
+    def end(self, crawl: int, state: str, *, drop: bool = True) -> None:
         """The crawl is `finished`, `cancelled` or `failed`, or it is `stopped` and may go on.
 
-        What one that will not go on had still to do is dropped.
+        What one that will not go on had still to do is dropped, but not yet where workers still have it.
         """
         finished = None if state in RESUMABLE else time.time()
         with transaction(self.db, self.path):
             self.db.execute("UPDATE crawl SET state=?, finished=? WHERE id=?", (state, finished, crawl))
-            if state in ("cancelled", "failed"):
+            if drop and state in ("cancelled", "failed"):
                 for table in ("spool", "task", "queue"):
                     self.db.execute(f"DELETE FROM {table} WHERE crawl=?", (crawl,))
 

@@ -46,8 +46,8 @@ class SqliteOrders:
                 "INSERT OR REPLACE INTO asked(crawl, body) VALUES (?,?)", (crawl, orjson.dumps(body).decode())
             )
 
-    def explain(self, crawl: int, reason: str) -> None:
-        """Why a crawl ended."""
+    def explain(self, crawl: int, reason: str | None) -> None:
+        """Why a crawl ended; None: it goes on."""
         with transaction(self._db, self._crawls.path):
             self._db.execute("UPDATE asked SET reason=? WHERE crawl=?", (reason, crawl))
 
@@ -61,6 +61,14 @@ class SqliteOrders:
         return self._read(
             "WHERE crawl IN (SELECT id FROM crawl WHERE state IN ('queued', 'running', 'stopped'))", ()
         )
+
+    def unasked(self) -> Sequence[int]:
+        """Crawls that were queued, but of which the service died before it had kept what was asked for."""
+        with reading(self._crawls.path):
+            rows = self._db.execute(
+                "SELECT id FROM crawl WHERE state='queued' AND id NOT IN (SELECT crawl FROM asked)"
+            ).fetchall()
+        return [crawl for (crawl,) in rows]
 
     def _read(self, where: str, values: tuple[Any, ...]) -> Sequence[Order]:
         with reading(self._crawls.path):
