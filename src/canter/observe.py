@@ -29,6 +29,9 @@ _FAILURE = ("crawl", "url", "host", "error_type", "error", "request_id")
 LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # s: bounds of the histogram
 
 
+Traced = Callable[[str, int | None, float, int], None]
+
+
 class LogStream(Protocol):
     """Where log lines go: `sys.stderr`, or a pipe to the process that owns the terminal."""
 
@@ -167,8 +170,10 @@ class News:
 class RunObserver:
     """Counts what happens in a crawl and logs it; implements `protocols.Observer`."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, traced: Traced | None = None) -> None:
+        """`traced` is told of each request, too."""
         self._log = log
+        self._traced = traced
         self._counts = Counts()
         self._fresh: dict[str, list[int]] = {}  # host -> requests, rejections, failures not yet reported
         self._failures: deque[dict[str, Any]] = deque(maxlen=_LATEST)
@@ -187,6 +192,8 @@ class RunObserver:
         fresh = self._fresh_of(host)
         fresh[0] += 1
         fresh[1] += rejected
+        if self._traced:
+            self._traced(host, status, seconds, size)
         if self._log.threshold <= logging.DEBUG:
             self._log.say("debug", "request", host=host, status=status, seconds=round(seconds, 4), bytes=size)
 

@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sitemaps": {"errors", "urls", "rows", "tables"},
     "sources": {"errors", "rows", "tables", "parquet", "sitemaps"},
     "redaction": set(),
+    "tracing": {"errors"},
     "observe": {"model", "protocols", "redaction"},
     # the engine sees values, protocols and decisions; a transport or a store is given to it
     "learned": {"model"},
@@ -62,10 +63,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "run": SITES
     | {"rules", "policy", "hosts", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
-    | {"stores", "transports"},
+    | {"stores", "tracing", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     "service": SITES
-    | {"canter", "observe", "policy", "extraction", "feed", "rows", "run", "sources", "stores", "transports"},
+    | {"canter", "observe", "policy", "extraction", "feed", "rows", "run", "sources", "stores", "tracing"}
+    | {"transports"},
     "simulation": {"pace"},  # hosts that are none, to measure paces on
     # programs: nobody imports them
     "apps": SITES

@@ -28,6 +28,7 @@ from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
 from canter.stores.sqlite.schema import connect
+from canter.tracing import traces
 from canter.transports.tls import contexts
 
 TICK = 0.2  # seconds between looks at signals and messages
@@ -120,6 +121,7 @@ class Supervisor:
         self._error: CanterError | None = None
         self._over = False
         self._errands = Errands(order.store, order.settings.attempts)
+        self._traces = traces()
 
     def run(self) -> Result:
         """Crawl until nothing is left, time is up or a signal says stop."""
@@ -198,7 +200,8 @@ class Supervisor:
     ) -> bool:
         """Watch over the crawl until it is over; True when time ran out."""
         fleet.start()
-        fleet.serve(crawl.id, crawl.started)
+        bound = (("traceparent", self._traces.begin(crawl.id, None)),) if self._traces else ()
+        fleet.serve(crawl.id, crawl.started, bound=bound)
         feed.start()
         deadline = time.monotonic() + (self._order.settings.max_time or math.inf)
         out_of_time = fed = draining = False
@@ -272,6 +275,9 @@ class Supervisor:
         fleet: Fleet,
     ) -> Result:
         unfinished = bool(self._error or crawls.pending(crawl.id) or not feed.done)
+        if self._traces:
+            self._traces.end(crawl.id, state="stopped" if unfinished else "finished")
+            self._traces.close()
         crawls.end(crawl.id, "stopped" if unfinished else "finished")
         if self._error:
             raise self._error

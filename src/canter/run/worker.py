@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ from canter.run.messages import (
 from canter.sites import SiteBook
 from canter.stores.sqlite import SqliteWork
 from canter.stores.warc import WarcKeeper
+from canter.tracing import traces
 from canter.transports.aiohttp import AiohttpTransport
 
 REPORT = 0.5  # seconds between reports to the parent
@@ -111,6 +113,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self._offset = time.time() - loop.time()
         self._policy = Policy(settings, SiteBook(self._assignment.sites))
+        self._traces = traces()
         self._transport = self._new_transport(settings)
         self._work = SqliteWork(self._assignment.store, self._policy.shard_of, shards=())
         self._paces = Paces(self._work, self._policy, RunObserver(self._log()), self._offset)
@@ -127,6 +130,8 @@ class _Worker:
                 await crawl.engine.close()
             await self._transport.close()
             self._work.close()
+            if self._traces:
+                self._traces.close()
 
     def _new_transport(self, settings: Settings) -> AiohttpTransport:
         return AiohttpTransport(
@@ -201,7 +206,10 @@ class _Worker:
     # ---- a crawl
 
     def _serve(self, order: Serve) -> None:
-        observer = RunObserver(self._log(crawl=order.crawl, **dict(order.bound)))
+        bound = dict(order.bound)
+        traceparent = bound.get("traceparent")
+        traced = partial(self._traces.request, traceparent) if self._traces and traceparent else None
+        observer = RunObserver(self._log(crawl=order.crawl, **bound), traced)
         policy = self._policy.of(order.terms) if order.terms else self._policy
         own = policy.settings.allow_network != self._policy.settings.allow_network
         transport = self._new_transport(policy.settings) if own else self._transport

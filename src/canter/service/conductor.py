@@ -33,6 +33,7 @@ from canter.sites import SiteBook
 from canter.sources import Source, open_source
 from canter.stores.sqlite import CrawlRow, Order, RunLock, SqliteCrawls, SqliteIngest, SqliteOrders
 from canter.stores.sqlite.schema import connect
+from canter.tracing import traces
 
 TICK = 0.1  # seconds between looks at what was asked and reported
 REPORT = 1.0  # seconds between reports to the board
@@ -90,6 +91,7 @@ class Conductor:
         self._audience = audience
         self._log = log
         self._policy = Policy(plan.settings, SiteBook(plan.sites))
+        self._traces = traces()
         self._asked: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -160,6 +162,8 @@ class Conductor:
             self._give_up(f"the service failed: {type(error).__name__}: {error}; this is a bug")
             raise
         finally:
+            if self._traces:
+                self._traces.close()
             crawls.close()
             lock.release()
 
@@ -226,7 +230,10 @@ class Conductor:
         before = self._crawls.outcomes(crawl)
         run = self._runs[crawl] = _Run(row, feed, errands, open_things, before, resumed=row.state != "queued")
         correlation = order.body.get("correlation") or ()
-        bound = (("correlation_id", correlation[0]),) if correlation else ()
+        bound: tuple[tuple[str, str], ...] = (("correlation_id", correlation[0]),) if correlation else ()
+        if self._traces:
+            parent = correlation[1] if correlation else None
+            bound += (("traceparent", self._traces.begin(crawl, parent)),)
         self._fleet.serve(crawl, row.started, terms, bound)
         run.feed.start()
         self.busy_since = self.busy_since or time.monotonic()
@@ -283,6 +290,9 @@ class Conductor:
             self._crawls.end(crawl, "stopped")
             if run.error:
                 self._orders.explain(crawl, run.error)
+        if self._traces:
+            row = self._crawls.find(crawl)
+            self._traces.end(crawl, state=row.state if row else "gone")
         self.live = {number: live for number, live in self.live.items() if number != crawl}
         self.busy_since = self.busy_since if self._runs else None
         self._audience.changed(crawl)
