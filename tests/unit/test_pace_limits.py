@@ -191,6 +191,28 @@ def test_a_limit_that_rose_is_found_again() -> None:
     assert pace.rate == 20.0
 
 
+@pytest.mark.parametrize(("remembered", "limit"), [(45.0, 30.0), (30.0, 10.0), (9.0, 5.0), (1.0, 0.3)])
+def test_a_host_that_bears_less_than_is_remembered(remembered: float, limit: float) -> None:
+    """A second request that is refused says that the rate was too fast, not that the host bears next to
+    nothing: the new limit is found as that of an unknown host is."""
+    before = pace_of()
+    drive(before, bucket(remembered, 1), 600)
+    pace = pace_of(memory=before.memory(600.0), clock_offset=600.0)
+    run = drive(pace, bucket(limit, 1), 300)
+    assert run.count(200) >= 0.6 * limit * 300
+    assert run.count(429) <= 3
+
+
+@pytest.mark.parametrize("limit", [5, 12, 30])
+def test_a_limit_without_a_burst_is_found_by_two_refusals(limit: int) -> None:
+    """nginx without `burst` refuses each request that comes too early: what both refusals rule out is
+    not assumed."""
+    pace = pace_of()
+    run = drive(pace, bucket(limit, 1), 600)
+    assert run.count(429) == 2
+    assert 0.82 * limit < pace.rate < limit
+
+
 # --- trouble ---
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 BINS, WIDTH = 96, 0.25  # s; twice as wide whenever they are full
+BLUR = 1.0  # requests; what backlogs are uncertain by
 TYPICAL_BURST = 1.0  # seconds of its rate that a limit lets through at once, when nothing is known
 
 
@@ -68,6 +69,11 @@ class Refusals:
         self._before: tuple[Ledger, float] | None = None
         self._burst: float | None = None
 
+    @property
+    def none(self) -> bool:
+        """Whether there was no refusal yet that counts."""
+        return self._before is None and self._burst is None
+
     def refused(self, at: float, rate: float) -> tuple[float, int]:
         """The rate that a refusal at `at` speaks for, at most `rate` (in use), and on how many requests."""
         ledger, before = self.ledger, self._before
@@ -79,10 +85,16 @@ class Refusals:
         else:
             burst = self._burst_at if self._burst is None else self._known
             simple = number / max(at - ledger.start, 1e-3)
-            found = _root(lambda r: ledger.backlog(r, at, burst(r)) - burst(r), max(least, simple), rate)
+
+            def above(r: float) -> float:
+                """By how many requests the backlog of now is above that of the last refusal."""
+                return ledger.backlog(r, at, burst(r)) - burst(r)
+
+            found = _root(above, max(least, simple), rate)
             if found > 1.02 * simple:  # it was full in between: a ramp like the first tells nothing new
                 cautious = _root(lambda r: ledger.backlog(r, at) - max(1.0, TYPICAL_BURST * r), least, rate)
-                found = min(found, max(cautious, simple))
+                lowest = _root(lambda r: above(r) - max(BLUR, 0.05 * r), max(least, simple), found)
+                found = min(found, max(cautious, simple, lowest))
             self._burst = burst(found)
             self._before = None
         self.ledger = Ledger(at)

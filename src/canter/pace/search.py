@@ -139,7 +139,7 @@ class Search:
         """A request was refused at `rate`, a pause of so many seconds follows: the rate to use then."""
         refusals, at = self.refusals, sample.sent_at
         assert refusals is not None
-        started = refusals.ledger.start
+        started, first = refusals.ledger.start, refusals.none
         found, number, margin = self._find(now, sample, rate)
         if number >= SURE and at - started >= LONG_ENOUGH:
             self.proven = max(self.proven, number / (at - started + 60.0))
@@ -150,7 +150,7 @@ class Search:
         moved = self.stage == FOUND and abs(math.log(found / self.failed)) > MOVED
         self.failed = found
         self._sound = self.stage > UNKNOWN and number >= SURE and at - started >= LONG_ENOUGH
-        if self.stage == UNKNOWN:
+        if self.stage == UNKNOWN or (first and number < FEWEST):  # or what an earlier run found is no more
             self.stage = REFUSED
             self.hold_until = now + pause
             self.tried = rate
