@@ -32,6 +32,10 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.service: $(VENV)/.run requirements-service.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-service.txt
+	@touch $@
+
 $(VENV)/.fuzz: $(VENV)/.dev requirements-fuzz.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-fuzz.txt
 	@touch $@

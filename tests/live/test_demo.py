@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 
 from canter.apps.demo import SEED
@@ -74,7 +75,7 @@ async def test_the_demo_tells_the_truth_and_ends_by_itself(tmp_path: Path) -> No
     )
     assert f"robots.txt closes {outcomes[Outcome.FAILED] // 2} pages: none was asked for." in out
     assert f"--changes): {changes} pages" in out
-    assert re.search(r"^granite +no limit +\d\.\d/s +0 +0 +0 +0 *$", out, re.MULTILINE)
+    assert re.search(r"^granite +no limit +\d[\d.]* +- +0 +0 +0 +0 *$", out, re.MULTILINE)
     failures, recovered = re.findall(r"^wobble .*?(\d+) +(\d+) *$", out, re.MULTILINE)[-1]
     assert int(failures) >= int(recovered) > 0
     assert "\x1b" not in out + err
@@ -94,5 +95,29 @@ def test_a_signal_ends_the_demo_and_its_market(tmp_path: Path, number: int, stat
     assert running.returncode == status, out + err
     assert b"stopped by a signal" in err
     assert b"Traceback" not in out + err
+    assert group_is_empty(running.pid)
+    assert not left_behind(tmp_path)
+
+
+def test_the_demo_is_served_day_after_day(tmp_path: Path) -> None:
+    """--serve says where the dashboard is; the market is crawled, changes, is crawled again, until Ctrl-C."""
+    running = Demo(tmp_path).start("demo", "--serve", "--pages", "2")
+    try:
+        assert running.stderr is not None
+        line = next(line for line in running.stderr if b"dashboard" in line).decode()
+        with httpx.Client(base_url=line.split()[-1], timeout=30) as client:
+            assert "<title>Canter</title>" in client.get("/").text
+            deadline = time.monotonic() + 60
+            while not client.get("/api/latest").json()["changes"]:
+                assert time.monotonic() < deadline, client.get("/api/crawls").text
+                time.sleep(0.2)
+            first = client.get("/api/crawls/1").json()
+        assert first["state"] == "finished"
+        assert first["summary"]["pages"] == 16
+    finally:
+        os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 0, err
+    assert b"Traceback" not in err
     assert group_is_empty(running.pid)
     assert not left_behind(tmp_path)

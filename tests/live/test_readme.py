@@ -74,7 +74,7 @@ def test_every_command_and_option_that_is_named_exists() -> None:
         [sys.executable, "-m", "canter", "run", "--help"],
         env={"COLUMNS": "200"}, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    others = {"--help", "--changes", "--outcome", "--keep", "--pages", "--url", "--directory", "--bind"}
+    others = {"--help", "--changes", "--outcome", "--keep", "--pages", "--url", "--directory", "--bind"} | {"--serve"}
     assert {name for name in re.findall(r"--[a-z][a-z-]+", README) if name not in known} <= others
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake (demo|test|bench|lock|lint)\b", README)) <= targets

@@ -73,11 +73,22 @@ def _global(
 def demo(
     context: typer.Context,
     pages: Annotated[int, typer.Option(min=1, max=10_000, help="Pages of each shop.")] = 110,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Crawl it day after day under the service, with its dashboard.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65_535, help="With --serve.  [default: any free port]")
+    ] = 0,
 ) -> None:
     """See it work on a small local market of shops that hide their limits; about a minute and a half.
 
     Example: canter demo --pages 40
     """
+    if serve:
+        from canter.apps.demo_service import demo_service
+
+        demo_service(pages, port, **context.obj)
+        return
     from canter.apps.demo import demo as run_demo  # its web servers load on use
 
     raise typer.Exit(run_demo(pages, **context.obj))

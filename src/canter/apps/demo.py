@@ -63,9 +63,7 @@ def demo(pages: int, log_level: str | None = None, log_format: str | None = None
 
     0: every page is right; 3: one is not; 128 and more: stopped by a signal. Raises CanterError.
     """
-    settings = resolve(
-        {"allow_network": ["127.0.0.0/8"], "log_level": log_level, "log_format": log_format}, {}, {}
-    )
+    settings = market_settings(log_level, log_format)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     with tempfile.TemporaryDirectory(prefix="canter-demo-") as folder, MarketProcess(pages, SEED) as market:
@@ -74,6 +72,12 @@ def demo(pages: int, log_level: str | None = None, log_format: str | None = None
         except Stopped as stopped:
             say("stopped by a signal; the market is closed and its store removed")
             return 128 + int(stopped.args[0])
+
+
+def market_settings(log_level: str | None, log_format: str | None) -> Settings:
+    """Those of a crawl of the market: the defaults, on loopback."""
+    given = {"allow_network": ["127.0.0.0/8"], "log_level": log_level, "log_format": log_format}
+    return resolve(given, {}, {})
 
 
 def _leave(number: int, _: FrameType | None) -> None:

@@ -60,8 +60,17 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(app, **options)
 
 
-def serve(plan: Plan, host: str, port: int, key: str | None, say: Callable[[str], None]) -> None:
+def serve(
+    plan: Plan,
+    host: str,
+    port: int,
+    key: str | None,
+    say: Callable[[str], None],
+    began: Callable[[str], None] | None = None,
+) -> None:
     """Serve until a signal; what is in flight then has some seconds, crawls go on at the next start.
+
+    `began` is called once, with the address that will answer.
 
     Raises CanterError where it cannot begin.
     """
@@ -71,6 +80,9 @@ def serve(plan: Plan, host: str, port: int, key: str | None, say: Callable[[str]
     app.state.desk.open_store()
     address, bound, *_ = listening.getsockname()
     name = f"[{address}]" if ":" in address else address
-    say(f"listening on http://{name}:{bound}")
+    url = f"http://{name}:{bound}"
+    say(f"listening on {url}")
+    if began:
+        began(url)
     server = Server(config_of(app), app.state.desk.events)
     server.run(sockets=[listening])
