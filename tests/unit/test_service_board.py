@@ -41,16 +41,38 @@ def news(host: str, requests: int = 1, pace: PaceFacts | None = None) -> News:
     return News([HostNews(host, requests, 0, 0, pace)], [], [])
 
 
-def test_rates_are_of_the_last_tick() -> None:
-    """Pages and requests a second; a host that was not asked since falls to 0, once."""
+def test_rates_are_of_the_last_ticks() -> None:
+    """Pages and requests a second over three ticks; a host that was not asked since falls to 0, once."""
     board = Board(BEGAN)
     board.count(Counts(requests=30, outcomes=Counter(ok=20)), [WorkerState(1, True, 0, 3, 0.2, 50.0)])
     board.hear(news("a.example", 30, PaceFacts(3, 15.0)))
     (row,) = board.tick(BEGAN + 2)
     assert (board.rates.pages, board.rates.requests, row.rate, row.limit) == (10.0, 15.0, 15.0, 15.0)
     (row,) = board.tick(BEGAN + 3)
+    assert (board.rates.requests, row.rate, row.requests) == (10.0, 10.0, 30)
+    (row,) = board.tick(BEGAN + 4)
+    assert (board.rates.requests, row.rate) == (7.5, 7.5)
+    (row,) = board.tick(BEGAN + 5)
     assert (board.rates.pages, row.rate, row.requests) == (0.0, 0.0, 30)
-    assert board.tick(BEGAN + 4) == []
+    assert board.tick(BEGAN + 6) == []
+
+
+def test_a_late_report_does_not_make_a_rate_jump() -> None:
+    """Where a tick has no report and the next has two, the rate is what it was."""
+    board = Board(BEGAN)
+    for now, requests in enumerate((10, 10, 0, 20, 10), 1):
+        if requests:
+            board.hear(news("a.example", requests))
+        rows = board.tick(BEGAN + now)
+    assert rows[0].rate == 10.0
+
+
+def test_a_history_keeps_each_step_as_it_was() -> None:
+    """Its points are of their own step alone, and of the samples in it."""
+    board = Board(BEGAN)
+    board.count(Counts(requests=30, outcomes=Counter(ok=20)), [WorkerState(1, True, 0, 3, 0.2, 50.0)])
+    board.tick(BEGAN + 2)
+    board.tick(BEGAN + 3)
     (point, *_) = board.history().points
     assert (point.pages_per_second, point.requests_per_second, point.in_flight) == (20.0, 30.0, 3.0)
 

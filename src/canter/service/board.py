@@ -21,6 +21,7 @@ from canter.service.series import Series
 MAX_HOSTS = 500  # hosts of which rows are kept, those asked last
 MAX_LATEST = 100  # failures, and changes
 _UNKNOWN = PaceFacts(0, None)
+OVER = 3  # ticks: a worker's report, once a second too, falls now into one and now into the next
 HOST_STEP, HOST_POINTS = 2.0, 240
 STEP, POINTS = 1.0, 600
 
@@ -37,7 +38,7 @@ class WorkerState(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Of the last tick, a second."""
+    """A second, over the last OVER ticks."""
 
     pages: float = 0.0
     requests: float = 0.0
@@ -52,6 +53,7 @@ class _Host:
     failures: int = 0
     pace: PaceFacts = _UNKNOWN
     rate: float = 0.0
+    recent: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=OVER))  # seconds, requests
     fresh: list[int] = field(default_factory=lambda: [0, 0, 0])  # requests, rejections, failures of the tick
     history: Series = field(default_factory=lambda: Series(5, HOST_STEP, HOST_POINTS))
 
@@ -80,6 +82,7 @@ class Board:
         self.counts = Counts()  # of all workers since then; replaced, never changed
         self.workers: tuple[WorkerState, ...] = ()
         self.rates = Rates()
+        self._recent: deque[tuple[float, int, int]] = deque(maxlen=OVER)  # seconds, pages, requests
 
     # ---- reports go in
 
@@ -122,12 +125,14 @@ class Board:
             requests = max(0, new.requests - old.requests)
             failed = max(0, new.outcomes["failed"] - old.outcomes["failed"])
             rejected = max(0, new.rejected - old.rejected)
-            self.rates = Rates(pages / span, requests / span)
+            self._recent.append((span, pages, requests))
+            spans, all_pages, all_requests = map(sum, zip(*self._recent, strict=True))
+            self.rates = Rates(all_pages / spans, all_requests / spans)
             self._series.add(now, (pages, requests, failed, rejected, self._in_flight()))
             return [self._tick_host(name, now, span) for name in self._moving()]
 
     def _moving(self) -> list[str]:
-        """Hosts of which something came in the tick, or in the one before."""
+        """Hosts of which something came in the tick, or in those that their rate is taken over."""
         moving, self._touched = self._touched, set()
         moving |= {name for name, host in self._hosts.items() if host.rate}
         return sorted(moving)
@@ -136,7 +141,8 @@ class Board:
         host = self._hosts[name]
         requests, rejections, failures = host.fresh
         limit = host.pace.limit
-        host.rate = requests / span
+        host.recent.append((span, requests))
+        host.rate = sum(n for _, n in host.recent) / sum(seconds for seconds, _ in host.recent)
         host.history.add(now, (requests, rejections, failures, limit or 0.0, limit is not None))
         host.fresh = [0, 0, 0]
         return _row(name, host, now)

@@ -186,7 +186,7 @@ class Crawls(_Answer):
 
 
 class Host(_Answer):
-    """A host as it is asked now. Counts are since the service began; `rate`: requests/s of the last report,
+    """A host as it is asked now. Counts are since the service began; `rate`: requests/s of the last seconds,
     `limit`: requests/s that its pace allows, as learned."""
 
     host: Annotated[str, Field(examples=["shop.acme.example"])]

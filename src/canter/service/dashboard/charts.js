@@ -127,6 +127,13 @@ function style(one) {
   return one.fill ? { ...base, fill: `${stroke}22` } : base;
 }
 
+/** Each value as the mean of itself and its neighbours: reports fall now into one second and now into the next. */
+export const smooth = (values) =>
+  values.map((_, n) => {
+    const near = values.slice(Math.max(0, n - 1), n + 2);
+    return near.reduce((sum, value) => sum + value, 0) / near.length;
+  });
+
 /**
  * The points of a history, with rest where none were measured: a host that is not asked has no steps. `at` in seconds;
  * `rest(point)` makes of the last point before a gap what holds within it.

@@ -1,6 +1,6 @@
 // The headline, the tiles, outcomes and error types, and the speed over time.
 
-import { Chart } from "./charts.js";
+import { Chart, smooth } from "./charts.js";
 import { isLive } from "./crawls.js";
 import { byId, el, keyed, setAttribute, setStyle, setText } from "./dom.js";
 import { NONE, bytes, count, milliseconds, plural, rate, share, span } from "./format.js";
@@ -81,7 +81,8 @@ export class Overview {
     const points = this._state.history;
     if (points.length < 2 || !(this._chart || points.some((point) => point.pages || point.failed))) return;
     this._chart ??= new Chart(byId("speed"), { series: SPEED, height: 230, describe: speedInWords });
-    this._chart.set([points.map((p) => p.at), points.map((p) => p.pages), points.map((p) => p.failed), points.map((p) => p.rejected)]);
+    const columns = ["pages", "failed", "rejected"].map((name) => smooth(points.map((point) => point[name])));
+    this._chart.set([points.map((point) => point.at), ...columns]);
   }
 }
 

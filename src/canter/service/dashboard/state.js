@@ -99,7 +99,7 @@ export class State {
     const grown = (now, then) => Math.max(0, (now ?? 0) - (then ?? 0)) / seconds;
     this.history.push({
       at: Date.parse(stats.at) / 1000,
-      pages: stats.pages_per_second,
+      pages: grown(stats.pages, before.pages),
       failed: grown(stats.outcomes.failed, before.outcomes.failed),
       rejected: grown(stats.rejected, before.rejected),
     });
