@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 import canter
+from canter.extraction.auto import finance
 
 
 def read(body: str, lang: str = "en-US", url: str = "https://bank.example.com/gold") -> dict[str, Any]:
@@ -114,3 +116,22 @@ def test_ways_to_pay_a_product_are_no_rates_of_it() -> None:
     )
     found = read(body)
     assert (found["price"], found["apr"]) == ({"amount": "199.00", "currency": "USD"}, None)
+
+
+WORDS = (
+    "APR", "APRC", "annual percentage rate", "effektiver Jahreszins", "eff. Jahreszins", "TAEG", "RRSO",
+    "ÅOP", "April", "coffee", "annual fee", "Annual Card Fee", "Jahresgebühr", "opłata roczna", "cuota anual",
+    "x_apr", "annual\nfee", "24.9%", "19,9 %", "$95", "95 EUR", "no", "of", "is", ":", "(variable)", "ſ", "İ",
+)  # fmt: skip
+
+
+def test_no_phrase_is_passed_over() -> None:
+    """Where the look at names finds none, the patterns find nothing either."""
+    draw, found = random.Random(5), 0
+    for _ in range(20_000):
+        text = "".join(draw.choice(WORDS) + draw.choice((" ", "", "\n")) for _ in range(draw.randrange(1, 7)))
+        for field, pattern in (("apr", finance._RATES), ("annual_fee", finance._FEES)):
+            if pattern.search(text.replace("\n", " ")):
+                found += 1
+                assert finance.may_speak(field, text), text
+    assert found > 500

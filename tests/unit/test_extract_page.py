@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -107,3 +108,14 @@ def test_a_page_that_does_not_fit_in_memory_is_a_memory_error() -> None:
         [sys.executable, "-c", BOMB], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "MemoryError: the parse of the page does not fit in memory\n"
+
+
+@pytest.mark.parametrize("digits", [1, 15, 18, 19, 20, 21, 40])
+@pytest.mark.parametrize(
+    "around", ["%s", '{"a": %s}', "[1, -%s, 2]", '["12", %s.5]', '["%s"]', "[0.%s]", "[%se2]"]
+)
+def test_long_numbers_are_exact(digits: int, around: str) -> None:
+    """A number of any length is read as Python's own parser reads it, wherever it stands."""
+    text = around % ("9876543210" * 4)[:digits]
+    assert parse_json(text.encode()) == json.loads(text)
+    assert repr(parse_json(text.encode())) == repr(json.loads(text))

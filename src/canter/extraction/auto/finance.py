@@ -74,6 +74,17 @@ _OTHER_FEE = re.compile(
     r"\b(?:authorized|additional|supplementary|users?|intro\w*|first year|partner\w*|cards|valued)\b",
     re.IGNORECASE,
 )
+# One of these, at the beginning of a word, is in everything that the patterns find: they take a millisecond.
+_PHRASED = {
+    "apr": (
+        "apr", "annual percentage rate", "effektiver jahreszins", "eff. jahreszins", "effektiver zins", "tae",
+        "rrso", "rpsn", "åop", "jkp",
+    ),
+    "annual_fee": (
+        "annual fee", "annual membership fee", "annual card fee", "jahresgebühr", "cotisation annuelle",
+        "cuota anual", "canone annuo", "opłat",
+    ),
+}  # fmt: skip
 _AROUND = 32  # characters beside a phrase that tell which rate or fee it speaks of
 MAX_PHRASES = 60
 
@@ -96,8 +107,21 @@ def financial(
             if value is not None:
                 yield Evidence(value, f"label: {label}", _LABELLED)
                 return
-    if present and not priced:
+    if present and not priced and may_speak(name, view.text):
         yield from _in_phrases(name, view, hints, currency)
+
+
+def may_speak(field: str, text: str) -> bool:
+    """Whether a phrase about the field can be in the text: a name of it begins a word; April is no rate."""
+    folded = text.casefold().replace("\n", " ")
+    for name in _PHRASED[field]:
+        at = folded.find(name)
+        while at >= 0:
+            inner = at > 0 and (folded[at - 1].isalnum() or folded[at - 1] == "_")
+            if not inner and not folded.startswith("il", at + len(name)):
+                return True
+            at = folded.find(name, at + 1)
+    return False
 
 
 def _rate(text: str, hints: Hints) -> Value:
