@@ -28,7 +28,7 @@ from canter.pace.latency import Latency
 from canter.pace.memory import History, read
 from canter.pace.noise import Load, Noise
 from canter.pace.promise import Promise, promised_rate
-from canter.pace.search import ENOUGH, HOLD, MOVED_GROWTH, REFUSED, UNKNOWN, Search, State
+from canter.pace.search import HOLD, MOVED_GROWTH, REFUSED, UNKNOWN, Search, State
 from canter.pace.violations import Violations
 
 START_RATE = 1.5  # requests/s
@@ -40,6 +40,7 @@ TROUBLE, LAST_TROUBLE_PAUSE = 3, 60.0
 RETRY_AFTER_MARGIN = 0.5  # s; clocks and queues differ
 LONGEST_DRAIN = 10.0  # s
 LONGEST_PAUSE = 86_400.0  # s; who asks for more is asked again after a day
+KNOWN = 8  # requests after which there is something to remember
 JUST_NOW = 10.0  # s
 TARGET_STEP = 1.0 / MOVED_GROWTH  # requests/s
 
@@ -52,7 +53,7 @@ class Flight(NamedTuple):
     load: Load
 
 
-LOST = Flight(-math.inf, 0, (math.inf, math.inf))
+LOST = Flight(-math.inf, 0, (math.inf, math.inf, math.inf))
 
 
 class HostPace(Gate):
@@ -230,7 +231,7 @@ class HostPace(Gate):
         if bare and self._noise.ignores():
             self._on_noise(now, reason)
             return
-        odd = bare and self._is_odd(flight)
+        odd = bare and self._is_odd(now, flight)
         if odd and self._noise.share:
             return
         self._violations.add(now)
@@ -265,13 +266,12 @@ class HostPace(Gate):
             self._changed_at = now
         self._react(now, pause, reason)
 
-    def _is_odd(self, flight: Flight) -> bool:
+    def _is_odd(self, now: float, flight: Flight) -> bool:
         """Whether a bare 5xx is likely none of a limit."""
-        if not self._noise.odd(flight.load, surely=self._search.below(self.rate)):
+        if not self._noise.odd(flight.load, surely=self._search.below(now, self.rate)):
             return False
         if self._noise.share:
-            if self._search.stage == REFUSED:
-                self._set_rate(max(self.rate, 0.9 * self._search.tried))
+            self._set_rate(max(self.rate, self._search.proven, 0.9 * self._search.tried))
             self._start_over(REFUSED)
         return True
 
@@ -333,7 +333,7 @@ class HostPace(Gate):
         rate, search = self.rate, self._search
         if now - self._changed_at < JUST_NOW and rate < self._ceiling:  # not borne out yet
             rate *= (0.6, 0.9, 0.97)[search.stage]
-        known = self._well and (self._recalled or self._sent >= ENOUGH)
+        known = self._well and (self._recalled or self._sent >= KNOWN)
         if known:
             self._history.note(now + self._offset, rate, search.top)
         return super().memory(now) | {

@@ -11,12 +11,13 @@ import math
 from typing import NamedTuple
 
 from canter.pace.gate import Sample, asked_wait, is_bare
-from canter.pace.ledger import Refusals
+from canter.pace.ledger import Ledger, Refusals
 from canter.pace.windows import FEW, LONG_WAIT, SLOW, Windows
 
 UNKNOWN, REFUSED, FOUND = range(3)
 GROWTH = (5.0, 40.0, 300.0)  # s in which the rate grows e-fold, by what is known
-WINDOW_GROWTH, QUEUE_GROWTH, MOVED_GROWTH = 300.0, 100.0, 20.0  # s
+WINDOW_GROWTH = (300.0, 300.0, 1_200.0)  # s, the same: a minute's count tells more the slower it grew
+QUEUE_GROWTH, MOVED_GROWTH = 100.0, 20.0  # s
 CROWD, CROWD_GROWTH = 1.35, 100.0  # requests in flight from which growth is slower; s at most
 HOLD, LAST_HOLD = 600.0, 86_400.0  # s
 MINUTE = 60.0  # s; the longest window that is taken for granted
@@ -25,8 +26,10 @@ LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
 FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
-ENOUGH, HALF = 8, 0.55  # requests since the last refusal at half of the rate that failed first
-SURELY = 0.99  # share of a limit that was found with care: what is refused below it is no limit's
+PROOFS = (60.0, 300.0)  # s
+APART, APART_SECONDS = 10, 5.0  # requests and s between refusals that are none of a limit
+BELOW = 0.97  # share of what was borne for long: who refuses there does not limit
+BURSTS = (15.0, 60.0)  # s of its rate that a bucket, a window may let through at once
 
 
 class State(NamedTuple):
@@ -43,8 +46,17 @@ class Search:
     """`failed`: requests/s that the last refusal spoke for; `hold_until`: nothing more is tried before."""
 
     __slots__ = (
-        "_queued_until", "_sound", "failed", "hold", "hold_until", "proven", "refusals", "stage", "top",
-        "tried", "windows",
+        "_queued_until",
+        "failed",
+        "hold",
+        "hold_until",
+        "proven",
+        "refusals",
+        "stage",
+        "swelled",
+        "top",
+        "tried",
+        "windows",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,9 +66,9 @@ class Search:
         self.failed = math.inf
         self.tried = 0.0  # the rate at the first refusal
         self.proven = self.top = 0.0  # rates that were borne for long: with a burst taken off, and without
+        self.swelled = False  # `failed` is where noise became too much
         self.hold = HOLD
         self.hold_until = self._queued_until = -math.inf
-        self._sound = False  # `failed` was found with care
 
     def sent(self, now: float) -> None:
         """A request goes out."""
@@ -80,23 +92,32 @@ class Search:
 
     def start_over(self, stage: int) -> None:
         """What was taken for refusals were none; look for the limit again, at once."""
+        if self.refusals:
+            self.refusals.forget()
+        if self.swelled:
+            return
         self.stage = stage
         self.failed = math.inf
         self.hold_until = -math.inf
-        self._sound = False
-        if self.refusals:
-            self.refusals.forget()
 
-    def below(self, rate: float) -> bool:
+    def below(self, now: float, rate: float) -> bool:
         """Whether `rate` is below the limit by all that is known."""
-        if self._sound and rate <= SURELY * self.failed:
+        if self.refusals is None:
+            return False
+        ledger = self.refusals.ledger
+        number = ledger.total()
+        if self.stage == REFUSED and rate <= SLOW and number >= FEWEST:
             return True
-        few = self.refusals is None or self.refusals.ledger.total() < ENOUGH
-        return self.stage == REFUSED and rate <= HALF * self.tried and not few
+        if rate > BELOW * self.proven:
+            return False
+        if number < APART or now - ledger.start < APART_SECONDS:  # at once again: the limit fell
+            self.proven = 0.0
+            return False
+        return True
 
     def span(self, now: float, rate: float, usual_latency: float) -> float:
         """Seconds in which the rate may grow e-fold."""
-        span = WINDOW_GROWTH if self.windows.found else GROWTH[self.stage]
+        span = WINDOW_GROWTH[self.stage] if self.windows.found else GROWTH[self.stage]
         if now < self._queued_until:
             span = max(span, QUEUE_GROWTH)
         if rate > (1.0 + MOVED) * self.failed:  # outlived
@@ -110,7 +131,6 @@ class Search:
         """Latency climbed at `rate`: the rate to use, not far above what was delivered."""
         least = 0.75 if self.stage == UNKNOWN else 0.88
         self.failed = rate
-        self._sound = False
         self.stage = max(self.stage, REFUSED)
         self._queued_until = now + QUEUE_MEMORY
         self.hold_until = max(self.hold_until, now + QUEUE_HOLD)
@@ -128,28 +148,30 @@ class Search:
 
     def fell(self, now: float, rate: float) -> float:
         """Failures that were taken for noise became too many at `rate`: the rate to use."""
-        self.failed, self.tried = rate, 0.0
-        self._sound = False
-        self.stage = REFUSED
-        self.hold_until = now + HOLD / 10
+        if self.refusals:
+            self._prove(self.refusals.ledger, now, BURSTS[0])
+        if rate < 1.1 * self.proven:  # the limit is no longer what it was
+            self.proven = 0.0
+        self.hold = min(2 * self.hold, LAST_HOLD) if self.swelled else HOLD / 4
+        self.swelled = True
+        self.failed = rate
+        self.stage = FOUND
+        self.hold_until = now + self.hold
         self.refusals = Refusals(now)
-        return rate / 2
+        return max(rate / 2, self.proven)
 
     def refused(self, now: float, sample: Sample, rate: float, pause: float) -> float:
         """A request was refused at `rate`, a pause of so many seconds follows: the rate to use then."""
         refusals, at = self.refusals, sample.sent_at
         assert refusals is not None
-        started, first = refusals.ledger.start, refusals.none
+        ledger, started, first = refusals.ledger, refusals.ledger.start, refusals.none
         found, number, margin = self._find(now, sample, rate)
         if number >= SURE and at - started >= LONG_ENOUGH:
-            self.proven = max(self.proven, number / (at - started + 60.0))
-            if at - started >= 60.0:
-                self.top = max(self.top, number / (at - started))
+            self._prove(ledger, at, BURSTS[not is_bare(sample)])
         if found < 0.5 * self.proven:
-            found = self.proven = 0.5 * self.proven
+            found, self.proven = 0.5 * self.proven, 0.0
         moved = self.stage == FOUND and abs(math.log(found / self.failed)) > MOVED
         self.failed = found
-        self._sound = self.stage > UNKNOWN and number >= SURE and at - started >= LONG_ENOUGH
         if self.stage == UNKNOWN or (first and number < FEWEST):  # or what an earlier run found is no more
             self.stage = REFUSED
             self.hold_until = now + pause
@@ -160,9 +182,19 @@ class Search:
         again = self.stage == FOUND
         self.hold = HOLD / 4 if moved else min(max(HOLD, 2 * self.hold), LAST_HOLD) if again else HOLD
         self.stage = FOUND if number >= WEAK else REFUSED
+        if self.stage == FOUND:
+            self.tried = 0.0
         weak = HOLD / 10 if is_bare(sample) else HOLD / 2
         self.hold_until = now + pause + (self.hold if number >= WEAK else weak)
         return margin * min(found, rate)
+
+    def _prove(self, ledger: Ledger, at: float, burst: float) -> None:
+        """What was admitted up to `at`, less a burst, is what the host bears for long."""
+        age = at - ledger.start
+        for seconds in (age, *(span for span in PROOFS if span < age)):
+            self.proven = max(self.proven, ledger.count(at - seconds, at) / (seconds + burst))
+        if age >= 60.0:
+            self.top = max(self.top, ledger.total() / age)
 
     def _find(self, now: float, sample: Sample, rate: float) -> tuple[float, int, float]:
         """The rate that the refusals show, on how many requests, and the share of it to use."""
@@ -179,7 +211,7 @@ class Search:
             self.stage = max(self.stage, REFUSED)
             return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.975
         if self.windows.found:
-            return self.windows.rate(rate), number, 0.93 if self.hold <= HOLD else 0.85
+            return self.windows.rate(rate), number, 0.93 if self.hold <= HOLD else 0.95
         return max(found, 0.02 * rate), number, 0.988 - min(0.1, 0.5 / max(number, 1))
 
     def shift(self, seconds: float) -> None:

@@ -40,7 +40,10 @@ class Violations:
         """Whether one more may come; sooner where hardly anything is known of the limit."""
         if self._count + 1 > BORNE + SHARE * sent:
             return False
-        return self._recent(now, PATIENCE / 2 if unsure else PATIENCE) < self.borne
+        recent = self._recent(now, PATIENCE)
+        if unsure and recent <= BORNE:
+            recent = self._recent(now, PATIENCE / 2)
+        return recent < self.borne
 
     def _recent(self, now: float, span: float) -> int:
         times = self._times
