@@ -21,7 +21,7 @@ class Told(Enum):
 class Connections:
     """`cap`: requests in flight at once; `most`: the ceiling that was set."""
 
-    __slots__ = ("_doubtful", "_hold", "_levels", "_none", "_total", "_until", "cap", "most")
+    __slots__ = ("_doubtful", "_hold", "_levels", "_none", "_raised", "_total", "_until", "cap", "most")
 
     def __init__(self, most: int) -> None:
         self.cap = self.most = most
@@ -29,7 +29,7 @@ class Connections:
         self._total = 0
         self._hold = HOLD
         self._until = -math.inf
-        self._none = self._doubtful = False
+        self._none = self._doubtful = self._raised = False
 
     def admitted(self, others: int) -> None:
         """A request was admitted; `others` were in flight when it was sent."""
@@ -45,17 +45,17 @@ class Connections:
     def refused(self, now: float, others: int) -> Told:
         """A request was refused, sent with `others` in flight."""
         if not self._none and 2 <= others < self.cap and sum(self._levels[others:]) <= RARE * self._total:
-            self.cap, self._doubtful = others, True
+            self.cap, self._doubtful, self._raised = others, True, False
             self._until = now + self._hold
             return Told.CAP
         if self.cap == self.most:
             return Told.NOTHING
-        if others >= self.cap - 1 and now < self._until:  # it was raised of late
-            self.cap = max(1, self.cap - 1)
+        if others >= self.cap - 1 > 0 and self._raised:
+            self.cap, self._raised = self.cap - 1, False
             self._hold *= LONGER
             self._until = now + self._hold
             return Told.CAP
-        if others < self.cap - 1:
+        if others < self.cap:  # fewer than it admits
             self._deny()
             return Told.NO_CAP
         return Told.NOTHING
@@ -69,7 +69,7 @@ class Connections:
         """Try one more, where the cap has held for its time."""
         if self.cap >= self.most or now <= self._until:
             return False
-        self.cap += 1
+        self.cap, self._raised = self.cap + 1, True
         self._until = now + self._hold
         return True
 

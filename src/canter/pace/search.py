@@ -26,6 +26,7 @@ LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
 FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
+IDLE = 120.0  # s without a request, after which nothing is known of what a limit has counted
 PROOFS = (60.0, 300.0)  # s
 APART, APART_SECONDS = 10, 5.0  # requests and s between refusals that are none of a limit
 BELOW = 0.97  # share of what was borne for long: who refuses there does not limit
@@ -47,6 +48,7 @@ class Search:
 
     __slots__ = (
         "_queued_until",
+        "_sent_at",
         "failed",
         "hold",
         "hold_until",
@@ -68,12 +70,13 @@ class Search:
         self.proven = self.top = 0.0  # rates that were borne for long: with a burst taken off, and without
         self.swelled = False  # `failed` is where noise became too much
         self.hold = HOLD
-        self.hold_until = self._queued_until = -math.inf
+        self.hold_until = self._queued_until = self._sent_at = -math.inf
 
     def sent(self, now: float) -> None:
         """A request goes out."""
-        if self.refusals is None:
+        if self.refusals is None or now - self._sent_at > IDLE:
             self.refusals = Refusals(now)
+        self._sent_at = now
 
     def admitted(self, sent_at: float) -> None:
         """It was answered well."""
@@ -218,5 +221,6 @@ class Search:
         """The clock was set by so much."""
         self.hold_until += seconds
         self._queued_until += seconds
+        self._sent_at += seconds
         if self.refusals:
             self.refusals.shift(seconds)
