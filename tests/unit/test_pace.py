@@ -203,6 +203,28 @@ def test_a_memory_that_cannot_be_read_is_a_cold_start(memory: dict[str, Any]) ->
     assert "starting afresh" in pace.warning
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda values: st.lists(values, max_size=4),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(KNOWN)), ANYTHING), st.sampled_from([0.0, 1_000.0, 2e9]))
+def test_no_memory_breaks_a_pace(changed: dict[str, Any], offset: float) -> None:
+    """Whatever stands in it, the host is asked, within bounds, and a new memory can be written."""
+    pace = HostPace(memory=KNOWN | changed, clock_offset=offset)
+    if pace.warning:
+        assert pace.rate == START_RATE
+    now = 0.0
+    for status in (200, 200, 503, 200, 429, 200, 200):
+        now = answer(pace, now, status)
+        assert 0 < pace.rate < math.inf
+        assert math.isfinite(pace.ready_at(now))
+    json.dumps(pace.memory(now), allow_nan=False)
+
+
 def test_a_memory_does_not_pass_the_ceiling() -> None:
     """`max_rate` holds whatever was learned without it."""
     run = drive(pace_of(max_rate=2.0, memory=KNOWN | {"rate": 50.0, "hours": []}), always(200), 60)

@@ -372,7 +372,7 @@ class HostPace(Gate):
         search.windows.size, search.windows.found = learned.window, learned.slow
         self._connections.recall(learned.cap or self._most)
         self._max_in_flight = self._connections.cap
-        self._noise.share = learned.noise
+        self._noise.recall(learned.noise)
         self._violations.borne = learned.borne
         self._target = 0.98 * top if top > 1.25 * rate else None
         self._set_rate(rate)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+FASTEST = 1e6  # requests/s that are a rate
 HOUR, DAY_HOURS = 3_600.0, 24
 KEPT = 48  # hours in which something was seen
 FRESH, STALE = 2, 14 * DAY_HOURS  # hours: the last word until then; nothing to go by after
@@ -77,18 +78,24 @@ def read(memory: Mapping[str, Any]) -> Learned | None:
     return Learned(
         rate=_rate(memory["rate"]),
         failed=math.inf if failed is None else _rate(failed),
-        stage=min(max(int(memory["stage"]), 0), 2),
-        hold=min(max(float(memory["hold"]), 1.0), 7 * 86_400.0),
-        borne=min(max(int(memory["borne"]), 1), 100),
-        cap=None if cap is None else max(1, int(cap)),
-        noise=min(max(float(memory["noise"]), 0.0), 1.0),
-        window=min(max(float(memory["window"]), 0.0), 86_400.0),
+        stage=int(_between(0, memory["stage"], 2)),
+        hold=_between(1.0, memory["hold"], 7 * 86_400.0),
+        borne=int(_between(1, memory["borne"], 100)),
+        cap=None if cap is None else int(_between(1, cap, 10_000)),
+        noise=_between(0.0, memory["noise"], 1.0),
+        window=_between(0.0, memory["window"], 86_400.0),
         slow=bool(memory["slow"]),
         hours=rows,
     )
 
 
+def _between(low: float, value: Any, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(min(max(value, low), high))
+
+
 def _rate(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= FASTEST:
         raise ValueError(f"{value!r} is no rate")
     return float(value)

@@ -35,6 +35,11 @@ class Noise:
         self._at = -inf
         self._load = self._peak = NOTHING
 
+    def recall(self, share: float) -> None:
+        """What an earlier run found."""
+        self.share = share
+        self._passed, self._failed = KEEP // 2, round(share * KEEP / 2)
+
     def sent(self, now: float) -> Load:
         """A request goes out; the load with it."""
         since, self._at = max(0.0, now - self._at), now

@@ -173,7 +173,8 @@ class Search:
             self._prove(ledger, at, BURSTS[not is_bare(sample)])
         if found < 0.5 * self.proven:
             found, self.proven = 0.5 * self.proven, 0.0
-        moved = self.stage == FOUND and abs(math.log(found / self.failed)) > MOVED
+        known = self.stage == FOUND and self.failed < math.inf
+        moved = known and abs(math.log(found / self.failed)) > MOVED
         self.failed = found
         if self.stage == UNKNOWN or (first and number < FEWEST):  # or what an earlier run found is no more
             self.stage = REFUSED
