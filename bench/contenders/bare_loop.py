@@ -2,8 +2,8 @@
 
 `python -m bench.contenders.bare_loop URLS OUTPUT.db IN_FLIGHT turbohtml|lexbor [CA_FILE]`. The HTTP client,
 its buffers, the inflater, the event loop, the allocator's thresholds and (turbohtml) the parser are what
-Canter uses. There is no robots.txt, pace, retry, resume, address guard, cap, history or record of how it
-went: what Canter takes beyond it is the price of those.
+Canter uses. There is no robots.txt, pace, retry, resume, guess of an encoding, address guard, cap, history
+or record of how it went: what Canter takes beyond it is the price of those.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def by_turbohtml() -> Read:
     import turbohtml
 
     def read(body: bytes) -> Record:
-        page = turbohtml.parse(body, detect_encoding=True, positions=False)
+        page = turbohtml.parse(body, positions=False)
         record: Record = {}
         for name, (css, attr) in FIELDS.items():
             node = page.select_one(css)

@@ -2,8 +2,7 @@
 
 Set for speed and for the same manners as Canter: robots.txt obeyed, no browser's headers, no sessions, no
 cookies, queue and results in memory (its file storage writes a file a page), all workers at once. Its HTTP
-client is the one it comes with, impit, which was the faster of the two that are installed; `httpx` takes
-the other.
+client is the one it comes with, impit; `httpx` takes the other.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ PYTHON = sys.executable
 CANTER, BARE = "canter", "bare loop"
 _GOCODE = Path("/usr/share/gocode")  # where Debian's packages put Go's libraries
 _GO_PACKAGES = "golang and golang-github-puerkitobio-goquery-dev (Debian)"
+UNPACED = ("--pace", "off", "--max-per-host", "0")
 Results = dict[str, Record]
 
 
@@ -30,7 +31,8 @@ class Terms(NamedTuple):
 
     in_flight: int = 64
     ca_file: Path | None = None
-    options: tuple[str, ...] = ("--pace", "off", "--max-per-host", "0")  # Canter's own
+    workers: int = 1
+    options: tuple[str, ...] = UNPACED  # Canter's own
 
 
 class Contender(NamedTuple):
@@ -44,13 +46,12 @@ class Contender(NamedTuple):
 
 
 def canter(terms: Terms) -> list[str]:
-    """`canter run`, one worker unless the terms' options say otherwise, everything on."""
-    workers = () if "--workers" in terms.options else WORKERS
+    """`canter run`, everything on."""
     ca_file = ("--ca-file", str(terms.ca_file)) if terms.ca_file else ()
     return [
         PYTHON, "-m", "canter", "run", "urls.txt", "--allow-network", "127.0.0.0/8", "--json",
-        "--user-agent", USER_AGENT, "--max-concurrent", str(terms.in_flight), *terms.options, *workers,
-        *ca_file,
+        "--user-agent", USER_AGENT, "--workers", str(terms.workers),
+        "--max-concurrent", str(terms.in_flight), *terms.options, *ca_file,
     ]  # fmt: skip
 
 
@@ -134,13 +135,3 @@ CONTENDERS = (
         _library("scrapy"),
     ),
 )  # fmt: skip
-
-
-def _has_workers() -> bool:
-    """Whether `canter run` knows --workers."""
-    from canter.config import Settings
-
-    return "workers" in Settings.model_fields
-
-
-WORKERS = ("--workers", "1") if _has_workers() else ()

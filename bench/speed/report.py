@@ -128,7 +128,7 @@ def plot(title: str, table: Table, path: Path) -> None:
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(right=1.25 * max(values))
-    axes.set_xlabel("CPU ms a page")
+    axes.set_xlabel(f"CPU ms a page, beyond the start; x: how many times as fast {names[0]} is")
     axes.set_title(title, loc="left", fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})

@@ -200,18 +200,17 @@ def latency(stage: Stage) -> Outcome:
 
 def workers(stage: Stage) -> Outcome:
     """Two workers on two cores beside one on one; many hosts, and nginx on the second worker's core."""
-    options = ("--pace", "off", "--max-per-host", "0", "--workers")
     addresses = own_addresses(SPREAD)
     with web(stage.scratch / "web", corpus(), stage.server, addresses=addresses) as served:
-        one = ours(stage, served, "one worker", Terms(options=(*options, "1")))
+        one = ours(stage, served, "one worker", Terms())
         two = ours(
-            stage, served, "two workers", Terms(in_flight=128, options=(*options, "2")),
+            stage, served, "two workers", Terms(in_flight=128, workers=2),
             cores=(stage.core, stage.server),
         )  # fmt: skip
         began, used = time.monotonic(), cpu_of(served.pid)
         table = stage.run(two, one)
         share = (cpu_of(served.pid) - used) / (time.monotonic() - began)
-        stage.say(f"nginx took {share:.0%} of its core")
+        stage.say(f"nginx took {share:.1%} of its core")
     both = table.has("two workers", "one worker")
     return Outcome(table, [(goals.WORKERS, table.ratio("two workers", "one worker", rate))] if both else [])
 
@@ -253,7 +252,7 @@ def half_million(stage: Stage) -> Outcome:
     """Real pages on 500 hosts, the pace adaptive and without memory, two workers and nginx on two cores."""
     shared = [stage.server, stage.core]
     with web(stage.scratch / "web", corpus(), shared, addresses=own_addresses(HOSTS)) as served:
-        entry = ours(stage, served, terms=Terms(in_flight=200, options=("--workers", "2")), cores=shared)
+        entry = ours(stage, served, terms=Terms(in_flight=200, workers=2, options=ADAPTIVE), cores=shared)
         table = stage.run(replace(entry, results=None))
     scale = 500_000 / stage.pages / 60
     return Outcome(table, [(goals.HALF_MILLION, scale * table.middle(CANTER, lambda t: t.cost.seconds))])
@@ -273,17 +272,15 @@ class Scenario(NamedTuple):
 
 
 SCENARIOS = {
-    "real": Scenario(real, "every contender, real pages, one host, pace off", 2_000, 5, 12),
+    "real": Scenario(real, "every contender, real pages, one host, pace off", 2_000, 5, 8),
     "59kb": Scenario(small, "pages of 59 KB, beside the bare loop", 6_000, 5, 2),
     "unchanged": Scenario(unchanged, "a second crawl of unchanged pages, beside the bare loop", 2_000, 5, 3),
     "structured": Scenario(structured, "structured data alone, beside a full parse", 2_000, 5, 2),
-    "hosts": Scenario(hosts, "500 hosts, the pace from memory, beside one host without pace", 5_000, 5, 6),
+    "hosts": Scenario(hosts, "500 hosts, the pace from memory, beside one host without pace", 5_000, 5, 4),
     "tls": Scenario(tls, "over TLS, beside the bare loop and beside no TLS", 2_000, 5, 2),
-    "latency": Scenario(latency, "500 ms before each answer, 500 in flight, beside none", 6_000, 5, 4),
-    "workers": Scenario(workers, "two workers on two cores, one of them nginx's, beside one", 4_000, 5, 4),
-    "memory": Scenario(
-        memory, "peaks at 64 and 512 in flight, 100,000 and 1,000,000 small pages", 2_000, 1, 10
-    ),
+    "latency": Scenario(latency, "500 ms before each answer, 500 in flight, beside none", 6_000, 5, 3),
+    "workers": Scenario(workers, "two workers on two cores, one of them nginx's, beside one", 4_000, 5, 2),
+    "memory": Scenario(memory, "64 and 512 in flight; 100,000 and 1,000,000 small pages", 2_000, 1, 9),
     "half-million": Scenario(half_million, "500,000 real pages on both cores; by name only", 500_000, 1, 20),
 }
 BY_NAME_ONLY = ("half-million",)

@@ -13,7 +13,7 @@ from canter.errors import ConfigError
 
 
 def bench_in_checkout(name: str, arguments: Sequence[str]) -> NoReturn:
-    """Become `bench/NAME` of the checkout that this package is installed from.
+    """Become the program `bench.NAME` of the checkout that this package is installed from.
 
     Raises ConfigError where the package was installed without one.
     """
@@ -22,5 +22,5 @@ def bench_in_checkout(name: str, arguments: Sequence[str]) -> NoReturn:
         raise ConfigError(
             f"canter bench {name} is measured in a checkout of the project: clone it, then make .venv/.bench"
         )
-    command = [sys.executable, "-P", "-m", f"bench.{name}", *arguments]
+    command = [sys.executable, "-P", "-m", f"bench.{name.replace('-', '_')}", *arguments]
     os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": str(checkout)})  # noqa: S606

@@ -54,6 +54,8 @@ _of_the_checkout("speed", "Canter beside Scrapy, Crawlee, Go and a bare loop on 
 _of_the_checkout(
     "ingest", "How fast sources are taken in, and what that takes from a crawl.", " --only intake"
 )
+_of_the_checkout("pace-servers", "The pace against real servers that limit.", " --only nginx")
+_of_the_checkout("steps", "What each step of a page costs by itself.", "")
 _of_the_checkout("parsers", "Two HTML parsers on real pages.", " speed")
 _of_the_checkout("codings", "What content codings cost and save.", "")
 _of_the_checkout("detectors", "Which detector reads pages right that declare no encoding.", "")
