@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 
 from canter.writer import FULL
 from tests.live.command import LOCAL, Command
@@ -68,6 +69,22 @@ def test_a_source_of_the_site_file(service: Service) -> None:
     for name in ("urls.txt", "/etc/passwd", "../urls.txt", "http://127.0.0.1/sitemap.xml"):
         answer = service.client.post("/api/crawls", json={"source": name})
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "source"])
+
+
+def test_a_sitemap_as_a_source(command: Command, shop: Shop) -> None:
+    """It is fetched by the workers, like any page."""
+
+    async def answer(request: web.Request) -> web.Response | None:
+        if request.path != "/sitemap.xml":
+            return None
+        pages = "".join(f"<url><loc>{url}</loc></url>" for url in shop.urls(7))
+        return web.Response(text=f"<urlset>{pages}</urlset>", content_type="application/xml")
+
+    shop.answer = answer
+    command.write("sites.toml", f'[sources]\nmap = "{shop.url("/sitemap.xml")}"\n' + shop.site_file())
+    with serving(command, *LOCAL, "--workers", "2") as service:
+        found = service.ended(service.begin(source="map"))
+    assert (found["state"], found["summary"]["ok"]) == ("finished", 7)
 
 
 def test_several_crawls_at_once(service: Service, shop: Shop) -> None:

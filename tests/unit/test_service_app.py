@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
+from canter.config import resolve
 from canter.errors import ConfigError, StoreInUse
 from canter.service import create_app
 from canter.service.access import Access
-from canter.service.app import Bounds, assemble
+from canter.service.app import Bounds, assemble, service
 from canter.service.models import Status
+from canter.service.plan import Plan
 from canter.stores.sqlite import RunLock
 from tests.unit.service_desk import FakeDesk
 
@@ -270,6 +272,18 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path, arguments: list
     assert done.returncode == 1
     assert "pip install 'canter[service]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_crawls_beyond_a_bound_are_refused(tmp_path: Path) -> None:
+    """Too many that wait: 503 with Retry-After; too many URLs: 422 that names the key; nothing is queued."""
+    plan = Plan(tmp_path / "x.db", resolve({}, {}, {}), queued=0, urls=2)
+    with TestClient(service(plan, Access(None))) as client:
+        urls = ["http://a.example/1", "http://a.example/2"]
+        answer = client.post("/api/crawls", json={"urls": urls})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        answer = client.post("/api/crawls", json={"urls": [*urls, "http://a.example/3"]})
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "urls"])
+        assert client.get("/api/crawls").json() == {"crawls": []}
 
 
 def test_an_application_of_ones_own(tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ class Conductor:
             lock.release()
 
     def _give_up(self, error: str) -> None:
+        """Nothing goes on; workers end with this thread, and elsewhere than on Linux with the process."""
         self.error = error
         self._log.say("error", "conductor_failed", reason=error)
 

@@ -83,6 +83,10 @@ class ServiceDesk:
     def begin(self, body: NewCrawl, correlation: Correlation) -> Crawl:
         """Queue a crawl. Raises Refused."""
         narrowed(body, self._plan)
+        if self._conductor.error:
+            raise Refused(
+                503, "nothing is crawled any more, see /health; the service has to be started again"
+            )
         if self._conductor.waiting >= self._plan.queued:
             raise Refused(503, f"{self._plan.queued} crawls wait already; try again later")
         sources = self._plan.sources[body.source] if body.source else ()

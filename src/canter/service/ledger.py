@@ -19,7 +19,9 @@ from canter.service.models import Crawl, Outcome, Progress, State, Summary
 from canter.service.plan import Plan
 from canter.sites import SiteBook
 from canter.stores.sqlite import (
+    BadRow,
     CrawlRow,
+    GoodRow,
     Order,
     SqliteCrawls,
     SqliteHistory,
@@ -77,15 +79,21 @@ class Ledger:
 
     def begin(self, urls: Sequence[str] | None, sources: Sequence[str], body: Mapping[str, Any]) -> int:
         """Queue a crawl, safe in the store when this returns; `body`: what is kept of the request."""
+        rows = (
+            None
+            if urls is None
+            else sort_rows(Row(n, url.strip(), None, None) for n, url in enumerate(urls, 1))
+        )
         with self._lock:
             crawl = self._crawls.begin(["serve", *sources], sources or [BODY], state="queued", alone=False)
-            if urls is not None:
-                self._append(crawl, urls)
+        if rows is not None:
+            self._append(crawl, *rows)
+        with self._lock:
             self._orders.keep(crawl, body)  # last: without it the crawl was not asked for
         return crawl
 
-    def _append(self, crawl: int, urls: Sequence[str]) -> None:
-        good, bad = sort_rows(Row(line, url.strip(), None, None) for line, url in enumerate(urls, 1))
+    def _append(self, crawl: int, good: Sequence[GoodRow], bad: Sequence[BadRow]) -> None:
+        """Over a connection of its own: many URLs take a while, which nobody has to wait for."""
         db = connect(self._path, create=False)
         try:
             SqliteIngest(db, self._path, crawl, self._shard_of).append(0, good, bad, None, done=True)
