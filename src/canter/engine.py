@@ -43,7 +43,8 @@ class Engine:
     unique over the processes of a crawl; `keeper` keeps pages; `deliver` is given what is committed.
 
     Engines of several crawls in one process share a transport, which outlives them, and `paces`. `reading`
-    is told of each page before it is read, and of None when that is over, should it end the process.
+    is told of each page before it is read, and of None when that is over, should it end the process. Of the
+    engines of one crawl one `keeps_time`: its seconds are the crawl's.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Engine:
         keeper: Keeper | None = None,
         paces: Paces | None = None,
         reading: Callable[[Task | None], None] = lambda _: None,
+        keeps_time: bool = True,
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -87,7 +89,7 @@ class Engine:
         self._quiet.set()
         self._draining, self._fed = False, True
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._writer = Writer(work, 0, self._take_notes, self._committed, keeper)
+        self._writer = Writer(work, 0, self._take_notes, self._committed, keeper, keeps_time=keeps_time)
         self._writing: asyncio.Task[None] | None = None
         self.in_flight = 0
         self._lag = LoopLag(self._loop, lambda: self.in_flight > 0, self._wake)

@@ -29,11 +29,15 @@ class Writer:
         take_notes: Callable[[], Notes],
         committed: Callable[[Batch], Awaitable[None]],
         keeper: Keeper | None = None,
+        *,
+        keeps_time: bool = True,
     ) -> None:
+        """`keeps_time`: its seconds count for the crawl; of several workers those of one."""
         self._work = work
         self._take_notes = take_notes
         self._committed = committed
         self._keeper = keeper
+        self._keeps_time = keeps_time
         self._bytes = 0  # of pages to keep in the batch
         self._full = asyncio.Event()
         self._space = asyncio.Event()
@@ -98,14 +102,15 @@ class Writer:
         notes = self._take_notes()
         batch = self.batch
         self._heartbeat -= INTERVAL
-        if not (batch or notes or batch.counts or self._heartbeat <= 0):
+        last = self._closing and self._keeps_time and bool(self.crawl)
+        if not (batch or notes or batch.counts or self._heartbeat <= 0 or last):
             return
         batch.hosts, batch.paces = notes.hosts, notes.paces
         batch.retries += notes.tasks
         self.batch, self._bytes = Batch(self.crawl), 0
         self._heartbeat = HEARTBEAT
         now = asyncio.get_running_loop().time()
-        batch.counts["seconds"] = now - self._since
+        batch.counts["seconds"] = now - self._since if self._keeps_time else 0.0
         self._since = now
         self._busy = True
         self._full.clear()

@@ -269,7 +269,9 @@ class Fleet:
         if crawl.draining:
             return
         member.serving.add(number)
-        member.send(Serve(number, crawl.started, self._deaths.of(number), crawl.terms, crawl.bound))
+        member.send(
+            Serve(number, crawl.started, self._deaths.of(number), crawl.terms, crawl.bound, not member.number)
+        )
         if crawl.fed:
             member.send(Fed(number))
 

@@ -48,7 +48,8 @@ class Seats(NamedTuple):
 class Serve(NamedTuple):
     """Take part in a crawl, begun at `started` (UTC seconds). `deadly`: pages that may not be read.
 
-    `terms`: what it makes narrower for itself; `bound`: what its log lines carry beside its number.
+    `terms`: what it makes narrower for itself; `bound`: what its log lines carry beside its number;
+    `keeps_time`: the seconds of this worker are those of the crawl.
     """
 
     crawl: int
@@ -56,6 +57,7 @@ class Serve(NamedTuple):
     deadly: tuple[PageId, ...]
     terms: Terms | None = None
     bound: tuple[tuple[str, str], ...] = ()
+    keeps_time: bool = True
 
 
 class Fed(NamedTuple):

@@ -218,7 +218,7 @@ class _Worker:
         engine = Engine(
             self._work, transport, policy, observer, offset=self._offset,
             first_number=self._numbers.get(order.crawl, self._work.epoch << 32), keeper=keeper,
-            paces=self._paces, reading=self._reading,
+            paces=self._paces, reading=self._reading, keeps_time=order.keeps_time,
         )  # fmt: skip
         crawl = _Crawl(order.crawl, engine, observer, keeper, transport if own else None)
         self._crawls[order.crawl] = crawl
