@@ -17,7 +17,6 @@ from bench.contenders.rules import FIELDS
 from bench.corpus import pages as corpus
 from bench.machine import describe, load
 from canter.extraction import Extractor, Page, not_text
-from canter.extraction.charset import early, sniffed
 from canter.extraction.html import Tree
 from canter.model import Outcome, Response, Task, Verdict
 from canter.records import End, mark_of, visit_of
@@ -73,8 +72,6 @@ def steps(bodies: list[bytes]) -> Iterable[Step]:
     yield "classify, challenge pages among it", lambda answer: classify(answer, now_utc=0.0), answers
     yield "is it a text", lambda body: not_text(KIND["Content-Type"], body), bodies
     yield "fingerprint of the body", lambda answer: mark_of(URL, answer), answers
-    yield "encoding, where a meta tells it early", early, [body for body in bodies if early(body)]
-    yield "encoding, where the whole page is asked", sniffed, [body for body in bodies if not early(body)]
     yield "parse, with the encoding found and the tree freed", lambda body: page(body).tree, bodies
     yield "parse, the encoding given", lambda body: Tree(body, "utf-8"), bodies
     yield "read four fields by css, parse included", lambda body: css.read(page(body)), bodies

@@ -14,6 +14,7 @@ import turbohtml.detect  # registers the codecs named whatwg-...
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+_ESCAPE = b"\x1b"  # by which iso-2022-jp says in ASCII what is not
 _HEAD = 1024  # bytes that the standard's first scan reads
 _PYTHON = frozenset({"utf-8", "utf-16le", "utf-16be"})  # decoded alike by Python, and faster
 
@@ -34,17 +35,23 @@ def declared(body: bytes, content_type: str | None) -> str | None:
 
 def sniffed(body: bytes) -> str:
     """The encoding by an early `<meta>`, then by one anywhere, then by what the bytes look like."""
-    return early(body) or _named(turbohtml.parse(body, positions=False, detect_encoding=True))
-
-
-def early(body: bytes) -> str | None:
-    """The encoding by an early `<meta>`, as the parser would find it, without a look at the rest."""
     head = turbohtml.parse(body[:_HEAD], positions=False)
-    return _named(head) if head.encoding_confidence == "certain" else None
-
-
-def _named(document: turbohtml.Document) -> str:
+    document = head if head.encoding_confidence == "certain" else parsed(body)
     return (document.encoding or "windows-1252").lower()
+
+
+def parsed(body: bytes) -> turbohtml.Document:
+    """A page parsed in the encoding of its own words and bytes.
+
+    The guess is left to a second parse, of the few pages that need one: made beside the first it takes
+    milliseconds also where a `<meta>` further on decides.
+    """
+    document = turbohtml.parse(body, positions=False)
+    if document.encoding_confidence == "certain" or (document.encoding or "").lower() != "windows-1252":
+        return document
+    if body.isascii() and _ESCAPE not in body:
+        return document
+    return turbohtml.parse(body, positions=False, detect_encoding=True)
 
 
 def decode(body: bytes, charset: str) -> str:

@@ -8,6 +8,8 @@ from itertools import islice
 import turbohtml
 from turbohtml import Element, NodeFilter, NodeIterator, Text
 
+from canter.extraction.charset import parsed
+
 __all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath", "elements_around"]
 
 
@@ -23,7 +25,10 @@ class Tree:
     def __init__(self, html: str | bytes, charset: str | None = None) -> None:
         """`html` is text, or bytes in `charset` (by default that of the page's own words and bytes)."""
         try:
-            self._document = turbohtml.parse(html, encoding=charset, detect_encoding=True, positions=False)
+            if charset is None and isinstance(html, bytes):
+                self._document = parsed(html)
+            else:
+                self._document = turbohtml.parse(html, encoding=charset, positions=False)
         except MemoryError:
             raise MemoryError("the parse of the page does not fit in memory") from None
         for template in self._document.select("template"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from canter.extraction.charset import declared, decode, early, sniffed, strip_bom
+from canter.extraction.charset import declared, decode, sniffed, strip_bom
 from canter.extraction.html import Tree
 from canter.extraction.values import collapse
 from canter.model import ErrorType
@@ -56,7 +56,7 @@ class Page:
     def tree(self) -> Tree:
         """The content as a tree of HTML. Raises MemoryError where it does not fit."""
         if self._tree is None:
-            self._tree = Tree(self.content, self._charset or self._declared() or early(self.content))
+            self._tree = Tree(self.content, self._charset or self._declared())
             self._charset = self._tree.charset
         return self._tree
 
