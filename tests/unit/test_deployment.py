@@ -16,7 +16,10 @@ import jsonschema
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from canter.apps.cli import app
 from canter.config import Settings
 from canter.observe import Counts
 from canter.service.board import WorkerState
@@ -158,6 +161,29 @@ def test_only_the_scraper_starts_without_the_profile(compose: dict[str, Any]) ->
     ports = [port for one in compose["services"].values() for port in one.get("ports", [])]
     assert ports
     assert all(re.match(r"\$\{\w+:-127\.0\.0\.1:\d+\}:\d+$", port) for port in ports)
+
+
+# ---- commands
+
+
+def commands(image: list[Stage], compose: dict[str, Any]) -> list[list[str]]:
+    """Each command line of Canter that the files start."""
+    units = re.findall(
+        r"^ExecStart=\S+/canter (.*)$", "\n".join(unit.read_text() for unit in UNITS), re.MULTILINE
+    )
+    started = [image[-1].all("CMD")[0].words, compose["services"]["canter"]["command"]]
+    return [*started, *(line.split() for line in units)]
+
+
+def test_every_command_and_option_is_one(image: list[Stage], compose: dict[str, Any]) -> None:
+    """What image, compose.yaml and units start is a command of Canter, with options that it has."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    found = commands(image, compose)
+    assert len(found) == 4
+    for name, *words in found:
+        known = {option for parameter in group.commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 # ---- Prometheus and Grafana
