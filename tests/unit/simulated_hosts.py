@@ -75,6 +75,19 @@ def bucket(rate: float, burst: float, status: int = 429, wait: float | None = No
     return host
 
 
+def jittered(host: Host, seconds: float) -> Host:
+    """The same host at the end of a network: requests arrive late by so much on average, in order."""
+    draw, last = random.Random(3), 0.0
+
+    def late(now: float, in_flight: int) -> Answer:
+        nonlocal last
+        last = max(last, now + draw.expovariate(1 / seconds))
+        latency, status, wait = host(last, in_flight)
+        return (last - now + latency, status, wait)
+
+    return late
+
+
 def window(limit: int, size: float) -> Host:
     """`limit` requests in each fixed window, and an honest Retry-After."""
     current, used = -1, 0

@@ -18,6 +18,7 @@ from tests.unit.simulated_hosts import (
     connections,
     drive,
     every,
+    jittered,
     noisy,
     pace_of,
     window,
@@ -211,6 +212,15 @@ def test_a_limit_without_a_burst_is_found_by_two_refusals(limit: int) -> None:
     run = drive(pace, bucket(limit, 1), 600)
     assert run.count(429) == 2
     assert 0.82 * limit < pace.rate < limit
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_network_that_jitters_before_a_limit_without_a_burst(status: int) -> None:
+    """Requests that arrive a little too early are refused at any rate near the limit: the pace goes farther
+    away from it, is not thrown off by one that is unlucky, and does not take them for noise."""
+    run = drive(pace_of(), jittered(bucket(20, 1, status), 0.002), 330)
+    assert run.count(200) >= 0.6 * 20 * 330
+    assert run.count(status) <= 8
 
 
 # --- trouble ---

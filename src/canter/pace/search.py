@@ -25,6 +25,7 @@ WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
 LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
+UNLUCKY = 0.9  # share of a rate that was borne until one request was refused soon after another
 FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
 IDLE = 120.0  # s without a request, after which nothing is known of what a limit has counted
 PROOFS = (60.0, 300.0)  # s
@@ -47,6 +48,7 @@ class Search:
     """`failed`: requests/s that the last refusal spoke for; `hold_until`: nothing more is tried before."""
 
     __slots__ = (
+        "_borne",
         "_queued_until",
         "_sent_at",
         "failed",
@@ -69,6 +71,7 @@ class Search:
         self.tried = 0.0  # the rate at the first refusal
         self.proven = self.top = 0.0  # rates that were borne for long: with a burst taken off, and without
         self.swelled = False  # `failed` is where noise became too much
+        self._borne = False  # the rate before the last refusal was, by many requests
         self.hold = HOLD
         self.hold_until = self._queued_until = self._sent_at = -math.inf
 
@@ -171,8 +174,11 @@ class Search:
         found, number, margin = self._find(now, sample, rate)
         if number >= SURE and at - started >= LONG_ENOUGH:
             self._prove(ledger, at, BURSTS[not is_bare(sample)])
-        if found < 0.5 * self.proven:
+        if number < FEWEST and self._borne:  # once, for it may be chance: a request that came too early
+            found, margin = rate, UNLUCKY
+        elif found < 0.5 * self.proven:
             found, self.proven = 0.5 * self.proven, 0.0
+        self._borne = number >= SURE
         known = self.stage == FOUND and self.failed < math.inf
         moved = known and abs(math.log(found / self.failed)) > MOVED
         self.failed = found
