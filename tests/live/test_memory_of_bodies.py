@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import sys
@@ -15,11 +16,13 @@ import brotli
 import pytest
 
 from tests.faultserver import FaultServer
+from tests.live.command import LOCAL, Command
 from tests.scenarios import answer
 from tests.scenarios.parts import zstd
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
+ROBOTS = len(b"User-agent: *\nAllow: /\n")
 CROWD = tuple(f"127.0.0.{n}" for n in range(1, 65))
 
 
@@ -45,6 +48,39 @@ async def test_64_hosts_that_send_15_mib_at_once() -> None:
         found = await hoard([server.url("large_page", host) for host in CROWD], 16 * MIB)
     assert found["ends"] == [15 * MIB] * 64
     assert found["peak"] < 250e6
+
+
+def shares(process: int) -> int:
+    """What a process and those it started take together, in bytes; pages that they share count once."""
+    taken = 0
+    for part in [process, *started_by(process)]:
+        rows = Path(f"/proc/{part}/smaps_rollup").read_text().splitlines()
+        taken += next(int(row.split()[1]) * 1024 for row in rows if row.startswith("Pss:"))
+    return taken
+
+
+def started_by(process: int) -> list[int]:
+    found = [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return [*found, *(other for one in found for other in started_by(one))]
+
+
+@pytest.mark.live
+async def test_the_command_takes_250_mb_for_them_in_all(canter: Command) -> None:
+    """Parent and worker together, while 64 pages of 15 MiB are read and their fields extracted."""
+    canter.write("sites.toml", '[sites.s]\nhosts = ["*"]\n[sites.s.fields]\ntitle = "h1"\n')
+    taken: list[int] = []
+    async with FaultServer(*CROWD) as server:
+        canter.write("urls.txt", "\n".join(server.url("large_page", host) for host in CROWD))
+        limits = ("--workers", "1", "--timeout", "10m", "--read-timeout", "5m")
+        running = canter.start("run", "urls.txt", *LOCAL, *limits, "--json")
+        ending = asyncio.create_task(asyncio.to_thread(running.communicate))
+        while not ending.done():
+            with contextlib.suppress(OSError):  # a process that has just ended
+                taken.append(shares(running.pid))
+            await asyncio.wait([ending], timeout=0.05)
+    summary = json.loads((await ending)[0])
+    assert (summary["ok"], summary["bytes"]) == (64, 64 * 15 * MIB + 64 * ROBOTS)
+    assert max(taken) < 250e6
 
 
 @pytest.mark.live

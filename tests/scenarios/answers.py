@@ -198,10 +198,10 @@ OTHERS: Mapping[str, Scenario] = {
     "cookie": page("Sets a cookie.", answer(TEXT, "Set-Cookie: id=1; Path=/"), Step.KEEP),
     "four_megabytes": page("4 MiB.", answer(bytes(4 << 20)), body=bytes(4 << 20)),
     "large_page": page(
-        "15 MiB of a page.",
+        "15 MiB of a page, most of it in a script.",
         head("Content-Length: 15728640", HTML),
-        b"<h1>A page</h1>" * 1024,
-        *[b"<!-- 15 bytes -->"[:15] * 1024] * 1023,
+        b"<h1>A page</h1>" * 1023 + b"<script>/*...*/",
+        *[b'{"sku":"1234"}\n' * 1024] * 1023,
         body=b"",
     ),
     "closed_when_asked_again": page("Closed instead of a second answer.", answer(TEXT), Step.NEXT),
