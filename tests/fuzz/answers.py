@@ -9,20 +9,29 @@ import socket
 import struct
 from collections.abc import Iterator
 from ipaddress import ip_network
+from unittest.mock import patch
 
 import atheris
 
 from tests.fuzz.runner import CORPUS, run
 
 with atheris.instrument_imports(include=["canter"]):
-    from canter.model import Fault, Limits, Request, Response
+    from canter.asking import sample_of
+    from canter.cookies import SiteCookies
+    from canter.model import Fault, Limits, Request, Response, Tls, Verdict
+    from canter.pace import HostPace
     from canter.rules.classify import classify
     from canter.rules.redirects import follow
-    from canter.transports.aiohttp import AiohttpTransport
+    from canter.rules.robots import RobotsAnswer, from_json, sitemaps, to_json
+    from canter.sites import Site
+    from canter.transports import aiohttp as transports
+    from canter.transports.tls import contexts
 
 _LONGEST = 20_000  # bytes of an answer
 _CAP = 64 * 1024  # decoded bytes of a body
 _SILENCE = 0.05  # s that a server which says nothing more is waited for
+_NOW = 1_800_000_000.0  # UTC seconds
+_SITE = Site("fuzz", hosts=["*"], fields={"title": "h1"}, cookies=True)
 _LIMITS = Limits(timeout=5.0, connect_timeout=5.0, read_timeout=_SILENCE, max_body=_CAP)
 
 
@@ -58,13 +67,16 @@ class _Server:
             writer.close()
 
 
+# Loading the system's authorities takes ten times as long as an answer.
+patch.object(transports, "contexts", return_value=contexts((Tls(),))).start()
+
 _loop = asyncio.new_event_loop()
 _server = _Server()
 _loop.run_until_complete(_server.start())
 
 
 async def _ask() -> None:
-    transport = AiohttpTransport(user_agent="Fuzz/1", allow_networks=[ip_network("127.0.0.0/8")])
+    transport = transports.AiohttpTransport(user_agent="Fuzz/1", allow_networks=[ip_network("127.0.0.0/8")])
     url = f"http://127.0.0.1:{_server.port}/p"
     try:
         for _ in range(2):  # the second time perhaps over the same connection
@@ -82,10 +94,32 @@ def _check(answer: Response | Fault, url: str) -> None:
         follow(url, answer, [])
     else:
         assert answer.message
-    verdict = classify(answer, now_utc=1_800_000_000.0)
+    verdict = classify(answer, now_utc=_NOW)
     (verdict.message or "").encode()
+    _tell(answer, verdict, url)
     for name, value in answer.headers.items():
         f"{name}: {value}".encode()
+
+
+def _tell(answer: Response | Fault, verdict: Verdict, url: str) -> None:
+    """All that the engine does with an answer besides: the pace, cookies, robots.txt."""
+    sample = sample_of(answer, verdict, 0.0, _NOW)
+    pace = HostPace(clock_offset=_NOW)
+    pace.on_send(0.0)
+    if sample:
+        pace.on_response(1.0, sample)
+    assert pace.ready_at(1.0) >= 0.0
+    json.dumps(pace.memory(1.0), allow_nan=False)
+    cookies = SiteCookies()
+    cookies.take(_SITE, url, answer, _NOW)
+    cookies.header(_SITE, url, _NOW).encode("latin-1")
+    robots = RobotsAnswer.of(answer, _NOW)
+    rules = robots.rules()
+    if rules:
+        rules.allowed(url, "Fuzz")
+        rules.crawl_delay("Fuzz")
+    sitemaps(robots.text)
+    assert from_json(to_json({"http": robots})) == {"http": robots}
 
 
 def target(data: bytes) -> None:
@@ -102,6 +136,11 @@ def seeds() -> Iterator[bytes]:
     yield b"\x01HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n"
     yield b"\x08HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0)
     yield b"\0HTTP/1.1 301 Moved\r\nLocation: //other\xff/\r\nContent-Length: 0\r\n\r\n"
+    yield b'\0HTTP/1.1 200 OK\r\nRateLimit: "a";r=5;t=3, "b";r=0\r\nRateLimit-Policy: "a";q=9;w=60\r\n\r\n'
+    yield b"\0HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1800000009\r\n\r\n"
+    yield b"\0HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Max-Age=9; Path=/; Domain=127.0.0.1\r\n\r\n<p>"
+    yield b"\0HTTP/1.1 200 OK\r\n\r\nUser-agent: *\nDisallow: /p*$\nCrawl-delay: 1,5\nSitemap: http://a.b/s\n"
+    yield b"\0HTTP/1.1 200 OK\r\nX Y: 1\r\n z\r\nTransfer-Encoding : chunked\r\n\r\n5 \nhello\n0\n\n"
     yield b"\0HTTP/1.1 429 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n"
     table = CORPUS / "tables" / "http_raw_responses_curl.json"
     if table.exists():

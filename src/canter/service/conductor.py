@@ -21,7 +21,7 @@ from canter.errors import CanterError
 from canter.feed import Feed
 from canter.observe import Counts, Log, News
 from canter.policy import Policy
-from canter.run.errands import Done, Errands
+from canter.run.errands import Done, Errands, sweep
 from canter.run.fleet import Fleet
 from canter.run.messages import Assignment
 from canter.service.board import WorkerState
@@ -110,6 +110,7 @@ class Conductor:
     def open(self) -> None:
         """Take the store's lock, go on with what was running, and work in a thread of its own."""
         lock = RunLock(self._plan.store)
+        sweep(self._plan.store)
         try:
             crawls = SqliteCrawls(self._plan.store, create=True)
             orders = SqliteOrders(crawls)
