@@ -283,7 +283,7 @@ def test_a_thousand_clients_at_once(service: Service, shop: Shop) -> None:
     statuses = Counter(asyncio.run(all_at_once()))
     assert statuses.total() == 1_000
     assert statuses.keys() <= {200, 429, 503}
-    assert statuses[200] > 0
+    assert statuses[200] >= 250  # health, for one, answers everybody
     assert service.ended(crawl)["state"] == "finished"
     assert service.client.get("/health").status_code == 200
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -18,6 +20,7 @@ from canter.errors import ConfigError, StoreInUse
 from canter.service import create_app
 from canter.service.access import Access
 from canter.service.app import Bounds, assemble, service
+from canter.service.door import MAX_REQUESTS, Door, Receive, Scope, Send
 from canter.service.models import Status
 from canter.service.plan import Plan
 from canter.stores.sqlite import RunLock
@@ -301,3 +304,30 @@ def test_an_application_of_ones_own(tmp_path: Path) -> None:
             RunLock(tmp_path / "x.db")
         inner.state.desk.close()
     RunLock(tmp_path / "x.db").release()
+
+
+async def test_only_so_many_requests_are_answered_at_once(desk: FakeDesk) -> None:
+    """Those beyond get a 503 at once; health still answers; when they are through, others get in again."""
+    entered, leave = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.release()
+        await leave.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door = Door(slow, begin=desk.open, access=Access(None), max_body=10, rate=1e6, burst=10**6)
+    transport = httpx.ASGITransport(door)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        inside = [asyncio.create_task(client.get("/api/crawls")) for _ in range(MAX_REQUESTS)]
+        for _ in inside:
+            await entered.acquire()
+        refused = await client.get("/api/crawls")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        health = asyncio.create_task(client.get("/health"))
+        await entered.acquire()
+        leave.set()
+        assert [answer.status_code for answer in await asyncio.gather(*inside, health)] == [200] * (
+            MAX_REQUESTS + 1
+        )
+        assert (await client.get("/api/crawls")).status_code == 200

@@ -23,6 +23,8 @@ _Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]  # status, message, 
 
 UNMETERED = ("/health", "/metrics")
 MAX_CLIENTS = 10_000  # whose rate is remembered
+MAX_REQUESTS = 200  # answered at once, beside event streams, which have a bound of their own
+ENDLESS = "/api/events"
 _SAFE = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -72,6 +74,7 @@ class Door:
         self._max_body = max_body
         self._meter = Meter(rate, burst)
         self._logins = Meter(1 / 12, 5)
+        self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
@@ -91,7 +94,15 @@ class Door:
         if refused:
             await answer.refuse(*refused)
             return
-        await self._app(scope, _bounded(receive, self._max_body), answer.send)
+        counted = _path(scope) not in (*UNMETERED, ENDLESS)
+        if counted and self._requests >= MAX_REQUESTS:
+            await answer.refuse(503, "too many requests at once; try again", ((b"retry-after", b"1"),))
+            return
+        self._requests += counted
+        try:
+            await self._app(scope, _bounded(receive, self._max_body), answer.send)
+        finally:
+            self._requests -= counted
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> _Refusal | None:
         path = _path(scope)

@@ -11,12 +11,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from canter.errors import ConfigError
+from canter.run.files import raise_file_limit
 from canter.service.access import Access, check_exposure
 from canter.service.app import service
 from canter.service.events import MAX_CLIENTS, Events
 from canter.service.plan import Plan
 
-CONCURRENCY = 300 + MAX_CLIENTS  # connections that are answered; those beyond get a 503
+CONNECTIONS = 2_000 + MAX_CLIENTS  # open at once; while there are more, each request gets a 503
 KEEP_ALIVE = 30  # seconds that an idle connection is kept
 GRACE = 2  # seconds that answers under way have when the service stops
 
@@ -54,7 +55,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     """How the application is served."""
     options: dict[str, Any] = {
         "log_config": None, "access_log": False, "server_header": False, "date_header": True,
-        "limit_concurrency": CONCURRENCY, "timeout_keep_alive": KEEP_ALIVE, "backlog": 1_024,
+        "limit_concurrency": CONNECTIONS, "timeout_keep_alive": KEEP_ALIVE, "backlog": 1_024,
         "timeout_graceful_shutdown": GRACE, "h11_max_incomplete_event_size": 64 * 1024,
     }  # fmt: skip
     return uvicorn.Config(app, **options)
@@ -75,6 +76,7 @@ def serve(
     Raises CanterError where it cannot begin.
     """
     check_exposure(host, key)
+    raise_file_limit()
     listening = listen(host, port)
     app = service(plan, Access(key, local=key is None), secrets=[key] if key else [])
     app.state.desk.open_store()
