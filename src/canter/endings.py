@@ -6,7 +6,7 @@ from functools import partial
 
 from canter.extraction import Extraction, Page
 from canter.hosts import PageJob
-from canter.model import ErrorType, Fault, Outcome, Response, Verdict, request_id
+from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Verdict, request_id
 from canter.policy import Policy
 from canter.protocols import Visit, Work
 from canter.records import End, is_unchanged, mark_of, read_answer, visit_of
@@ -61,6 +61,14 @@ def answer_fetch(job: PageJob, answer: Answer, verdict: Verdict) -> None:
     """Give a single fetch what came of it."""
     if job.future and not job.future.done():
         job.future.set_result(page_of(job.url, answer, verdict))
+
+
+def answer_of(page: Page) -> Response | Fault:
+    """A page that another process fetched, as the answer it was there."""
+    if page.status is None:
+        return Fault(FaultKind.CONNECT, page.error or "no answer", page.response_time or 0.0)
+    seconds = page.response_time or 0.0
+    return Response(page.url, page.status, page.headers, page.content, seconds, seconds)
 
 
 def page_of(url: str, answer: Answer, verdict: Verdict | None = None) -> Page:

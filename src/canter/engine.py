@@ -12,11 +12,12 @@ import contextlib
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
 
 from canter.asking import meaning_of, request_of, sample_of
 from canter.cookies import SiteCookies
-from canter.endings import STOPPED, Endings, answer_fetch, page_of
+from canter.endings import STOPPED, Endings, answer_fetch, answer_of, page_of
 from canter.extraction import Page
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
@@ -34,6 +35,9 @@ from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
+Relay = Callable[[str, Limits | None, bool], Awaitable[Page]]
+
+LET_GO = 0.05  # seconds between looks at whether hosts that leave are gone
 
 
 class Engine:
@@ -43,8 +47,9 @@ class Engine:
     unique over the processes of a crawl; `keeper` keeps pages; `deliver` is given what is committed.
 
     Engines of several crawls in one process share a transport, which outlives them, and `paces`. `reading`
-    is told of each page before it is read, and of None when that is over, should it end the process. Of the
-    engines of one crawl one `keeps_time`: its seconds are the crawl's.
+    is told of each page before it is read, and of None when that is over, should it end the process.
+    `relay` has a URL fetched by the process that has its host, where that is another (within these bounds;
+    whether it is a robots.txt). Of the engines of one crawl one `keeps_time`: its seconds are the crawl's.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Engine:
         keeper: Keeper | None = None,
         paces: Paces | None = None,
         reading: Callable[[Task | None], None] = lambda _: None,
+        relay: Relay | None = None,
         keeps_time: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -72,19 +78,22 @@ class Engine:
         self._most = policy.settings.max_concurrent
         self._deliver = deliver
         self._reading = reading
+        self._relay = relay
+        self._relays: set[asyncio.Task[None]] = set()
         self._random = random.Random(seed)
         self._backoff = Backoff()
-        paces = paces or Paces(work, policy, observer, offset)
+        paces = Paces(work, policy, observer, offset) if paces is None else paces
         self._frontier = Frontier(
             work, policy, observer, paces, offset=offset, stirred=self._arm, left=transport.leave
         )
-        self._permission = Permission(self._frontier, policy, observer, offset)
+        self._permission = Permission(self._frontier, policy, observer, offset, self._ask_elsewhere)
         self._endings = Endings(work, policy)
         self._cookies = SiteCookies()
         self._fetchers: set[asyncio.Task[None]] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        self._closed = asyncio.Event()
         self._quiet = asyncio.Event()  # nothing is in flight
         self._quiet.set()
         self._draining, self._fed = False, True
@@ -150,7 +159,9 @@ class Engine:
         self._lag.stop()
         for fetcher in self._fetchers:
             fetcher.cancel()
-        await asyncio.gather(*self._fetchers, return_exceptions=True)
+        for relay in self._relays:
+            relay.cancel()
+        await asyncio.gather(*self._fetchers, *self._relays, return_exceptions=True)
         for job in list(self._frontier.awaited()):
             answer_fetch(job, None, STOPPED)
         self._frontier.remember_all(self._loop.time())
@@ -159,9 +170,30 @@ class Engine:
             await asyncio.wait([self._writing])
         if not self._over.done():
             self._over.set_result(None)
+        self._closed.set()
+
+    async def leave(self, shards: frozenset[int]) -> None:
+        """Let go of the hosts of these shards; when this returns, all that was known of them is committed.
+
+        What is in flight ends before; tasks go back to the store, for whoever claims the shards next.
+        """
+        self._frontier.leave(shards, self._loop.time())
+        while self._frontier.holds(shards) and not self._over.done():
+            await self._writer.flushed()
+            await asyncio.sleep(LET_GO)
+        if self._over.done():
+            await self._closed.wait()
+        else:
+            await self._writer.flushed()
 
     async def fetch(
-        self, url: str, bounds: Limits | None = None, *, sink: Sink | None = None, patient: bool = False
+        self,
+        url: str,
+        bounds: Limits | None = None,
+        *,
+        sink: Sink | None = None,
+        patient: bool = False,
+        exempt: bool = False,
     ) -> Page:
         """One page by its host's pace and rules; `PageJob` tells the rest. Never raises for a page."""
         parsed = parse_url(url)
@@ -171,9 +203,12 @@ class Engine:
             return page_of(url, None, STOPPED)
         now = self._loop.time()
         host = self._frontier.adopt(parsed.host, now)
+        if host is None:
+            return _poured(await self._relayed(parsed.href, bounds, exempt), sink)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
-        self._frontier.again(host, PageJob(task, self._policy.site(task), future, bounds, sink, patient), now)
+        job = PageJob(task, self._policy.site(task), future, bounds, sink, patient, exempt)
+        self._frontier.again(host, job, now)
         self._wake()
         return await future
 
@@ -220,7 +255,9 @@ class Engine:
             else:
                 await self._see_through(turn)
             await self._writer.room()
-        self._arm()  # one fetcher fewer: others go on
+        if fetcher := asyncio.current_task():
+            self._fetchers.discard(fetcher)  # now, so that of several that end at once not all do
+        self._arm()
 
     def _next_turn(self) -> Turn | None:
         if self._draining or self._lag.lagging:
@@ -378,8 +415,10 @@ class Engine:
         job.task.hops.append(led.url.href)
         if led.url.host == host.name:
             self._frontier.again(host, job, now)
+        elif job.future and (target := self._frontier.adopt(led.url.host, now)):
+            self._frontier.again(target, job, now)
         elif job.future:
-            self._frontier.again(self._frontier.adopt(led.url.host, now), job, now)
+            self._begin_relay(self._fetch_elsewhere(job))
         else:
             self._writer.batch.moves.append((job.task, led.url.host))
             self._writer.added()
@@ -410,6 +449,46 @@ class Engine:
         declared = self._writer.batch.declared.setdefault(site.name, {})
         declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
 
+    # ---- hosts of other processes
+
+    async def _relayed(self, url: str, bounds: Limits | None, robots: bool) -> Page:
+        """A page from a host that another process has."""
+        if self._relay is None:
+            return page_of(url, None, STOPPED)
+        return await self._relay(url, bounds, robots)
+
+    def _begin_relay(self, asking: Coroutine[Any, Any, None]) -> None:
+        relay = self._loop.create_task(asking)
+        self._relays.add(relay)
+        relay.add_done_callback(self._relay_ended)
+
+    def _relay_ended(self, relay: asyncio.Task[None]) -> None:
+        self._relays.discard(relay)
+        if not relay.cancelled() and (error := relay.exception()):
+            self._fail(error)
+
+    async def _fetch_elsewhere(self, job: PageJob) -> None:
+        """A single fetch was led to such a host."""
+        try:
+            page = await self._relayed(job.url, job.bounds, robots=job.exempt)
+        except asyncio.CancelledError:
+            page = page_of(job.url, None, STOPPED)
+        if job.future and not job.future.done():
+            job.future.set_result(_poured(page, job.sink))
+
+    def _ask_elsewhere(self, job: RobotsJob) -> None:
+        """A robots.txt leads to such a host."""
+        self._begin_relay(self._ask_robots_elsewhere(job))
+
+    async def _ask_robots_elsewhere(self, job: RobotsJob) -> None:
+        bounds = request_of(job, job.owner.name, self._policy).limits
+        page = await self._relayed(job.url, bounds, robots=True)
+        answer = answer_of(page)
+        now = self._loop.time()
+        verdict = classify(answer, now_utc=now + self._offset)
+        await self._permission.answered(job.owner, job, answer, verdict, now)
+        self._arm()
+
     # ---- the writer's side
 
     def _take_notes(self) -> Notes:
@@ -428,3 +507,11 @@ class Engine:
         if self._deliver and batch.visits:
             await self._deliver(batch.visits)
         self._loop.call_soon(self._wake)  # the writer is idle by then: all may be over
+
+
+def _poured(page: Page, sink: Sink | None) -> Page:
+    """A page that another process fetched; its body is in the sink, too, where there is one."""
+    if sink and page.status is not None:
+        sink.begin()
+        sink.write(page.content)
+    return page

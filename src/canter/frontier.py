@@ -117,7 +117,7 @@ class Frontier:
         if isinstance(job, PageJob):
             if job.unasked:
                 return Turn(host, host.jobs.popleft(), job.unasked)
-            if self._policy.obeys_robots(job.task, job.site):
+            if self._obeys(job):
                 if not host.robots.known(job.url):
                     return self._ask_robots(host, job)
                 if verdict := host.robots.verdict(job.url):
@@ -143,7 +143,7 @@ class Frontier:
         if isinstance(job, PageJob):
             if job.unasked:
                 return now
-            if self._policy.obeys_robots(job.task, job.site):
+            if self._obeys(job):
                 if not host.robots.known(job.url):
                     return self._robots_at(host, job, now)
                 if host.robots.verdict(job.url):
@@ -178,10 +178,13 @@ class Frontier:
         host.aside = waiting
         host.cursor, host.read_at = START, now
 
+    def _obeys(self, job: PageJob) -> bool:
+        return not job.exempt and self._policy.obeys_robots(job.task, job.site)
+
     def _must_wait(self, host: Host, job: PageJob) -> bool:
         if host.down or job.future or job.unasked or not host.robots.missing(job.url):
             return False
-        return self._policy.obeys_robots(job.task, job.site)
+        return self._obeys(job)
 
     # ---- what happened to a turn
 
@@ -201,7 +204,10 @@ class Frontier:
 
     def again(self, host: Host, job: Job, now: float) -> None:
         """The job goes first at its host's next turn (a redirect, a rate limit)."""
-        host.jobs.appendleft(job)
+        if host.leaving and isinstance(job, PageJob) and not job.future:
+            self._give_back(host, [job])
+        else:
+            host.jobs.appendleft(job)
         self.schedule(host, now)
 
     def failed(self, host: Host, verdict: Verdict, now: float) -> None:
@@ -283,10 +289,13 @@ class Frontier:
             host.cursor, host.read_at = START, now
             self.schedule(host, now)
 
-    def adopt(self, name: str, now: float) -> Host:
-        """The host of that name, taken into the window where it is not."""
+    def adopt(self, name: str, now: float) -> Host | None:
+        """The host of that name, taken into the window where it is not; None where another worker has it."""
         row = self._work.host(self.crawl or 0, name)
-        return self.active.get(row.id) or self._activate(row, now)
+        host = self.active.get(row.id)
+        if host is None and self._work.owns(row.id):
+            host = self._activate(row, now)
+        return host
 
     def _activate(self, row: HostRow, now: float) -> Host:
         since = now + self._offset - MAX_AGE if self.crawl is None else self._started
@@ -329,7 +338,7 @@ class Frontier:
             for job in host.jobs
             if isinstance(job, PageJob) and job.future and not job.patient
             if job.url.startswith(f"{scheme}:")
-            if self._policy.obeys_robots(job.task, job.site)
+            if self._obeys(job)
         ]
         host.jobs = deque(job for job in host.jobs if job not in waiting)
         return waiting
@@ -339,9 +348,36 @@ class Frontier:
         host.paced.hosts.remove(host)
         if host.floor:
             host.paced.set_floor()
+        if host.leaving and now < (ready := host.pace.ready_at(now)) < math.inf:
+            self.notes.hosts.append(HostNote(host.row.id, not_before=ready + self._offset))
         if not host.paced.hosts:
             note_pace(self.notes, host.paced, now)
         self._left(host.name)
+
+    # ---- shards that go to another worker
+
+    def leave(self, shards: frozenset[int], now: float) -> None:
+        """Let go of the hosts of these shards: what is in flight ends, what waits goes back to the store."""
+        for host in list(self.active.values()):
+            if host.row.id >> 32 in shards and not host.leaving:
+                host.leaving = True
+                tasks = [job for job in (*host.jobs, *host.aside) if _is_task(job)]
+                host.jobs = deque(job for job in host.jobs if not _is_task(job))
+                host.aside.clear()
+                self._give_back(host, tasks)
+                self.schedule(host, now)
+
+    def holds(self, shards: frozenset[int]) -> bool:
+        """Whether a host of these shards is in the window."""
+        return any(host >> 32 in shards for host in self.active)
+
+    def _give_back(self, host: Host, jobs: Iterable[Job]) -> None:
+        """Tasks that were read from the store and not done; what changed in memory goes back with them."""
+        for job in jobs:
+            if isinstance(job, PageJob):
+                host.taken.discard((job.task.key, job.task.home))
+                if job.task.waits or job.task.hops:
+                    self.notes.tasks.append((job.task, job.task.due))
 
     # ---- when a host's next turn is
 
@@ -349,8 +385,10 @@ class Frontier:
         """Enter the host in the heap at its next turn, or let it leave the window."""
         if self.active.get(host.row.id) is not host or host.parked:
             return
+        if host.leaving:
+            host.read_at = math.inf
         at = self._turn_at(host, now)
-        leaves = at == math.inf and not host.jobs and not host.taken
+        leaves = at == math.inf and not (host.jobs or host.taken or host.robots.asking)
         far = now + PARK < at < math.inf and len(host.taken) == len(host.jobs) + len(host.aside)
         if host.in_flight or not (leaves or far) or host.awaited or (far and host.robots.fleeting):
             self._enter(host, at)
@@ -375,11 +413,7 @@ class Frontier:
         host.parked = True
         failing = host.robots.to_json() if host.aside else None
         self.notes.hosts.append(HostNote(host.row.id, not_before=until + self._offset, robots=failing))
-        self.notes.tasks += [
-            (job.task, job.task.due)
-            for job in (*host.jobs, *host.aside)
-            if isinstance(job, PageJob) and (job.task.waits or job.task.hops)
-        ]
+        self._give_back(host, [*host.jobs, *host.aside])
         host.jobs.clear()
         host.aside.clear()
         host.taken.clear()
@@ -457,3 +491,8 @@ class Frontier:
         else:
             return  # read again once its robots.txt is there
         host.taken.add(identity)
+
+
+def _is_task(job: Job) -> bool:
+    """Whether it is a task of the crawl: nobody in this process waits for it."""
+    return isinstance(job, PageJob) and job.future is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class PageJob:
 
     `bounds`: its own, in place of the site's; a longer body is cut there. `sink`: where its body goes.
     `patient`: it waits while a robots.txt cannot be had, as tasks do; other single fetches are told at once.
-    `unasked`: what becomes of it without a request.
+    `exempt`: it is another host's robots.txt itself. `unasked`: what becomes of it without a request.
     """
 
     task: Task
@@ -40,6 +40,7 @@ class PageJob:
     bounds: Limits | None = None
     sink: Sink | None = None
     patient: bool = False
+    exempt: bool = False
     unasked: Verdict | None = None
 
     @property
@@ -137,6 +138,7 @@ class Host:
     read_at: float = -math.inf  # when to read the store again
     in_flight: int = 0
     parked: bool = False  # leaves the window once its notes are committed
+    leaving: bool = False  # its shard goes to another worker
     down: Verdict | None = None  # given up: what becomes of its remaining tasks
     turn: int = 0  # the valid entry in the heap
     at: float = math.inf  # when that entry is due
@@ -222,6 +224,11 @@ class Paces:
         if memory and isinstance(pace, OpenPace) and not pace.warning:
             kept = {name: value for name, value in memory.items() if name not in PAUSE}
         return PaceEntry(key, pace, self._offset, seen, rejections=seen.rejections, kept=kept)
+
+    def forget(self, hosts: Callable[[str], bool]) -> None:
+        """Drop the paces of hosts that go to another worker; what they learned is in the store."""
+        for key in [key for key, entry in self._entries.items() if not entry.hosts and hosts(key)]:
+            del self._entries[key]
 
     def _make_room(self) -> None:
         if len(self._entries) >= MAX_PACES:

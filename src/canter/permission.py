@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from canter.endings import answer_fetch, no_robots
@@ -19,9 +20,20 @@ _HEAVY = 32_768  # characters; longer files take so long to parse that the loop 
 
 
 class Permission:
-    """One for an engine. Engine time + `offset` = UTC seconds."""
+    """One for an engine. Engine time + `offset` = UTC seconds.
 
-    def __init__(self, frontier: Frontier, policy: Policy, observer: Observer, offset: float) -> None:
+    `elsewhere` sees a request through that leads to a host of another worker.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        policy: Policy,
+        observer: Observer,
+        offset: float,
+        elsewhere: Callable[[RobotsJob], None],
+    ) -> None:
+        self._elsewhere = elsewhere
         self._frontier = frontier
         self._policy = policy
         self._observer = observer
@@ -39,7 +51,10 @@ class Permission:
             if isinstance(led, Redirect):
                 job.hops.append(led.url.href)
                 target = host if led.url.host == host.name else self._frontier.adopt(led.url.host, now)
-                self._frontier.again(target, job, now)
+                if target:
+                    self._frontier.again(target, job, now)
+                else:
+                    self._elsewhere(job)
                 return
         owner, utc = job.owner, now + self._offset
         fresh = RobotsAnswer.of(answer, utc)

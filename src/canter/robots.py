@@ -76,6 +76,11 @@ class HostRobots:
         delays = [c.robots.crawl_delay(self._agent) for c in self._copies.values() if c.robots]
         return max((delay for delay in delays if delay), default=None)
 
+    @property
+    def asking(self) -> bool:
+        """Whether one is being asked for."""
+        return any(copy.asking for copy in self._copies.values())
+
     def next_try(self, url: str) -> float:
         """When it may be asked for; `math.inf` while it is being asked for."""
         copy = self._copies.get(_scheme(url))

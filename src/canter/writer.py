@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from canter.hosts import Notes
@@ -45,6 +45,7 @@ class Writer:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="canter-commit")
         self._heartbeat = HEARTBEAT
         self._closing = False
+        self._waiting: list[asyncio.Future[None]] = []
         self.crawl = crawl
         self._busy = False
         self._since = asyncio.get_running_loop().time()
@@ -78,6 +79,13 @@ class Writer:
         """Commit now: nothing can be done before the batch is safe. Not for an empty batch without notes."""
         self._full.set()
 
+    async def flushed(self) -> None:
+        """Wait until all that has been added and noted is committed."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._full.set()
+        await waiting
+
     async def room(self) -> None:
         """Wait until the batch takes more."""
         await self._space.wait()
@@ -92,6 +100,7 @@ class Writer:
             await self._flush()
         finally:
             self._pool.shutdown(wait=True)
+            self._tell(self._waiting)
 
     def close(self) -> None:
         """Commit what is left, then let `run` return."""
@@ -99,6 +108,20 @@ class Writer:
         self._full.set()
 
     async def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._full.clear()
+        try:
+            await self._commit_batch()
+        finally:
+            self._tell(waiting)
+
+    @staticmethod
+    def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _commit_batch(self) -> None:
         notes = self._take_notes()
         batch = self.batch
         self._heartbeat -= INTERVAL
@@ -113,7 +136,6 @@ class Writer:
         batch.counts["seconds"] = now - self._since if self._keeps_time else 0.0
         self._since = now
         self._busy = True
-        self._full.clear()
         self._space.set()
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._commit, batch)

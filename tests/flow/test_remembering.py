@@ -69,7 +69,9 @@ def test_the_next_run_starts_from_what_a_killed_one_noted(tmp_path: Path) -> Non
 
     async def kill(stage: Stage) -> None:
         await asyncio.sleep(65.0)
-        rates.append(stage.engine._frontier.adopt("a.example", stage.now).pace.rate)
+        host = stage.engine._frontier.adopt("a.example", stage.now)
+        assert host
+        rates.append(host.pace.rate)
         stage.work.commit = dead  # type: ignore[method-assign]
         stage.engine._fail(Killed())
 

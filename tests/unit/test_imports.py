@@ -62,8 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crawler": SITES
     | {"extraction", "policy", "engine", "feed", "sources", "observe", "stores", "transports"},
     "run": SITES
-    | {"rules", "policy", "hosts", "endings", "engine", "feed", "sources", "sitemaps", "observe"}
-    | {"stores", "tracing", "transports"},
+    | {"rules", "extraction", "policy", "hosts", "frontier", "engine", "feed", "sources", "sitemaps"}
+    | {"observe", "stores", "tracing", "transports"},
     "canter": {"crawler", "errors", "extraction", "model", "sites"},  # the public names, loaded on use
     "service": SITES
     | {"canter", "observe", "policy", "extraction", "feed", "rows", "run", "sources", "stores", "tracing"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canter.run.shards import split
+from canter.run.shards import WORTH_MOVING, half, share_seats, split
 from canter.urls import SHARDS
 
 LOADS = st.dictionaries(st.integers(0, SHARDS - 1), st.integers(0, 100_000))
@@ -34,3 +34,35 @@ def test_no_more_workers_than_shards_with_pages() -> None:
     assert len(split({7: 1_000}, 8)) == 1
     assert len(split({7: 1_000, 9: 1}, 8)) == 2
     assert len(split({}, 3)) == 3
+
+
+@given(LOADS)
+def test_half_leaves_about_as_much_as_it_takes(loads: dict[int, int]) -> None:
+    """What is given away is worth moving, never all, and within one shard of an even part."""
+    given_away = half(loads, range(SHARDS))
+    taken = sum(loads[shard] for shard in given_away)
+    kept = sum(loads.values()) - taken
+    assert taken <= kept
+    if given_away:
+        assert taken >= WORTH_MOVING
+        assert kept - taken <= max(loads.values())
+
+
+def test_one_shard_is_not_torn_apart() -> None:
+    """Nor are pages moved that are too few to be worth it."""
+    assert half({7: 10_000}, range(SHARDS)) == frozenset()
+    assert half({7: 10_000, 8: WORTH_MOVING - 1}, range(SHARDS)) == frozenset()
+    assert half({7: 10_000, 8: WORTH_MOVING}, [7, 8]) == {8}
+    assert half({7: 10_000, 8: 10_000}, [7]) == frozenset()
+
+
+@given(st.integers(1, 10_000), st.lists(st.booleans(), min_size=1, max_size=16))
+def test_seats_are_divided(total: int, wanted: list[bool]) -> None:
+    """Never more than the ceiling, but for one each; whoever has something to do has the most."""
+    seats = share_seats(total, wanted)
+    assert min(seats) >= 1
+    assert sum(seats) == max(total, len(wanted))
+    busy = [seat for seat, want in zip(seats, wanted, strict=True) if want]
+    idle = [seat for seat, want in zip(seats, wanted, strict=True) if not want]
+    assert not busy or not idle or min(busy) >= max(idle)
+    assert max(busy or seats) - min(busy or seats) <= 1

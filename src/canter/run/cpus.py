@@ -1,8 +1,9 @@
-"""How many processors this process may use: by affinity and by the quota of its container."""
+"""How many processors this process may use, and how much it uses its own."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,3 +54,12 @@ def _quota(folder: Path) -> float | None:
         micros = int((folder / "cpu.cfs_quota_us").read_text())
         return micros / int((folder / "cpu.cfs_period_us").read_text()) if micros > 0 else None
     return None
+
+
+def ran_or_waited() -> float:
+    """Seconds that the main thread has run or was ready to run and waited for a processor."""
+    try:
+        ran, waited, _ = Path("/proc/self/schedstat").read_text().split()
+    except (OSError, ValueError):  # another system
+        return time.process_time()
+    return (int(ran) + int(waited)) / 1e9

@@ -19,10 +19,13 @@ from typing import Protocol
 from canter.errors import CanterError
 from canter.observe import Counts, News
 from canter.policy import Policy, Terms
+from canter.run.allotment import Allotment
 from canter.run.deaths import Deaths
 from canter.run.errands import Done, Errand
 from canter.run.member import Member
 from canter.run.messages import (
+    Answer,
+    Ask,
     Assignment,
     Claim,
     Deadly,
@@ -33,10 +36,10 @@ from canter.run.messages import (
     Fetch,
     Fetched,
     Heard,
+    Left,
     LogLine,
     Message,
     Over,
-    Seats,
     Serve,
 )
 from canter.run.shards import split
@@ -78,7 +81,17 @@ class _Crawl:
     draining: bool = False
     is_over: bool = False
     error: str | None = None
-    errands: dict[int, tuple[Errand, int | None]] = field(default_factory=dict)  # and the member that has it
+    errands: dict[int, _Errand] = field(default_factory=dict)  # by number
+    asks: dict[tuple[int, int], _Errand] = field(default_factory=dict)  # by asker and number
+
+
+@dataclass(slots=True)
+class _Errand:
+    """Something to be fetched by the worker that has the host; `member`: the one that was told."""
+
+    order: Fetch | Ask
+    url: str
+    member: int | None = None
 
 
 class Fleet:
@@ -99,6 +112,7 @@ class Fleet:
         self._policy = Policy(assignment.settings, SiteBook(assignment.sites))
         self._store = SqliteCrawls(assignment.store, create=False)
         self._deaths = Deaths()
+        self._allotment = Allotment(assignment.settings.max_concurrent)
         self._crawls: dict[int, _Crawl] = {}
         self._lasting = lasting
         self._shared = False  # the shards are shared out
@@ -134,7 +148,7 @@ class Fleet:
 
     def fetch(self, crawl: int, errand: Errand) -> None:
         """Have a sitemap fetched by the worker that has its host; `Listener.fetched` gets the answer."""
-        self._crawls[crawl].errands[errand.number] = (errand, None)
+        self._crawls[crawl].errands[errand.number] = _Errand(Fetch(crawl, errand), errand.url)
 
     def cancel(self, crawl: int, grace: float = GRACE) -> None:
         """Start nothing more of a crawl; what is in flight has `grace` seconds. Again, to hurry it."""
@@ -152,6 +166,7 @@ class Fleet:
         if not self._shared and self.members:
             self._share_out()
         if self._shared:
+            self._balance()
             self._send_errands()
         waitable = [part for member in self.members if not member.ended for part in member.waitable]
         multiprocessing.connection.wait(waitable, timeout)
@@ -215,52 +230,54 @@ class Fleet:
         known = loads or waited or any(crawl.fed or crawl.errands for crawl in crawls)
         if not (known or self._lasting):
             return
-        shares = split({} if self._lasting else loads, self._most)
+        shares = split({} if self._lasting else loads, self._most if loads or self._lasting else 1)
         while len(self.members) < len(shares):
             self._add_member()
         self._shared = True
-        for member, shards in zip(self.members, shares, strict=True):
-            member.shards = shards
-            member.send(Claim(shards))
-        self._share_seats()
+        self._allotment.share_out(self.members, shares)
 
-    def _share_seats(self) -> None:
-        """Divide the requests that may be in flight."""
-        most, workers = self._assignment.settings.max_concurrent, len(self.members)
-        for n, member in enumerate(self.members):
-            member.send(Seats(max(1, most // workers + (n < most % workers))))
+    def _balance(self) -> None:
+        self._allotment.balance(
+            self.members,
+            time.monotonic(),
+            lambda: self._store.loads(self.active),
+            lambda: self._add_member() if len(self.members) < self._most else None,
+        )
 
-    def _owner(self, url: str) -> Member:
-        """The worker that has the shard of a URL's host."""
+    def _owner(self, url: str) -> Member | None:
+        """The worker that has the shard of a URL's host; None while it moves."""
         parsed = parse_url(url)
         if isinstance(parsed, BadUrl):
             return self.members[0]
         shard = self._store.shard_of(parsed.host)
         if shard is None:
             shard = self._policy.shard_of(parsed.host)
-        return next(member for member in self.members if shard in member.shards)
+        return self._allotment.owner(self.members, shard)
 
     def _send_errands(self) -> None:
-        for number, crawl in self._crawls.items():
-            for errand, member in crawl.errands.values():
-                if member is None and not crawl.draining:
-                    owner = self._owner(errand.url)
-                    crawl.errands[errand.number] = (errand, owner.number)
-                    owner.send(Fetch(number, errand))
+        """Sitemaps for a feed, and pages that one worker asks of another, to whoever has the host."""
+        for number in self.active:
+            crawl = self._crawls[number]
+            for errand in [*crawl.errands.values(), *crawl.asks.values()]:
+                if errand.member is None and not crawl.draining and (owner := self._owner(errand.url)):
+                    errand.member = owner.number
+                    owner.send(errand.order)
 
     # ---- workers
 
-    def _add_member(self) -> None:
+    def _add_member(self) -> Member:
         member = Member(len(self.members), self._assignment)
         self.members.append(member)
         self._begin(member)
+        return member
 
     def _begin(self, member: Member) -> None:
         """Start a worker, or the successor of one that died, and tell it all that it has to know."""
         member.start()
         if member.shards:
             member.send(Claim(member.shards))
-            self._share_seats()
+        if self._shared:
+            self._allotment.seat(self.members)
         for crawl in self.active:
             self._send_crawl(member, crawl)
 
@@ -290,21 +307,34 @@ class Fleet:
         match message:
             case LogLine(text):
                 self._listener.log(text)
-            case Heard(crawl, news):
-                self._listener.heard(crawl, news)
-            case Fetched(crawl, done):
-                if crawl in self._crawls and done.number in self._crawls[crawl].errands:
-                    del self._crawls[crawl].errands[done.number]
-                    self._listener.fetched(crawl, done)
-            case Over(crawl, error, _) if crawl in self._crawls:
-                member.serving.discard(crawl)
-                if error and not self._crawls[crawl].error:
-                    self._crawls[crawl].error = error
-                    self.cancel(crawl)
-                self._conclude(crawl)
+            case Left(shards):
+                self._allotment.left(member, shards)
+            case Answer(asker, number):
+                for crawl in self._crawls.values():
+                    if crawl.asks.pop((asker, number), None):
+                        self.members[asker].send(message)
             case Failed(error):
                 member.ended = True
                 self._give_up(CanterError(error))
+            case Heard() | Ask() | Fetched() | Over() if message.crawl in self._crawls:
+                self._hear_of(self._crawls[message.crawl], member, message)
+
+    def _hear_of(self, crawl: _Crawl, member: Member, message: Heard | Ask | Fetched | Over) -> None:
+        """What a worker says of a crawl."""
+        match message:
+            case Heard(number, news):
+                self._listener.heard(number, news)
+            case Ask():
+                ask = message._replace(asker=member.number)
+                crawl.asks[member.number, ask.number] = _Errand(ask, ask.url)
+            case Fetched(number, done) if crawl.errands.pop(done.number, None):
+                self._listener.fetched(number, done)
+            case Over(number, error, _):
+                member.serving.discard(number)
+                if error and not crawl.error:
+                    crawl.error = error
+                    self.cancel(number)
+                self._conclude(number)
 
     def _conclude(self, number: int) -> None:
         """Say that a crawl is over once it is so for every worker."""
@@ -330,10 +360,12 @@ class Fleet:
             )
             return
         self._listener.notice(f"a worker died (exit code {code}) and is started again; nothing is lost")
+        self._allotment.died(member)
         for crawl in self._crawls.values():
-            for errand, owner in list(crawl.errands.values()):
-                if owner == member.number:
-                    crawl.errands[errand.number] = (errand, None)
+            crawl.asks = {key: ask for key, ask in crawl.asks.items() if key[0] != member.number}
+            for errand in [*crawl.errands.values(), *crawl.asks.values()]:
+                if errand.member == member.number:
+                    errand.member = None
         member.serving.clear()
         self._begin(member)
         for crawl_number in self.active:

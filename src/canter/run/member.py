@@ -30,6 +30,7 @@ class Member:
     def __init__(self, number: int, assignment: Assignment) -> None:
         self.number = number
         self.shards: frozenset[int] = frozenset()
+        self.seats = 0  # granted last
         self.serving: set[int] = set()  # crawls whose end it has not told
         self.restarts = -1
         self.report = Report()
@@ -84,6 +85,16 @@ class Member:
         """What `multiprocessing.connection.wait` waits for: a message, or its death."""
         return [self._pipe, self._process.sentinel]
 
+    @property
+    def idle(self) -> bool:
+        """Whether it has said that it has nothing to do in the crawls that it serves."""
+        return bool(self.serving and self.report.seats and not self.report.hosts)
+
+    @property
+    def held(self) -> int:
+        """Seats that it has or may still have: an order to take fewer needs its time."""
+        return max(self.seats, self.report.seats, self.report.in_flight)
+
     def counts(self, crawl: int) -> Counts:
         """What it has done in a crawl, in all its processes."""
         total = Counts()
@@ -125,7 +136,7 @@ class Member:
         self._peak = self.peak_rss_mb
         for crawl in list(self.report.counts):
             self._keep(crawl, self.report.counts[crawl])
-        self.report = Report()
+        self.report, self.seats = Report(), 0
 
     def _keep(self, crawl: int, counts: Counts) -> None:
         self.report.counts.pop(crawl, None)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from canter.config import Settings
+from canter.extraction import Page
+from canter.model import Limits
 from canter.observe import Counts, News
 from canter.policy import Terms
 from canter.run.deaths import PageId
@@ -39,6 +41,12 @@ class Claim(NamedTuple):
     shards: frozenset[int]
 
 
+class Leave(NamedTuple):
+    """Let go of these shards; say when it is done."""
+
+    shards: frozenset[int]
+
+
 class Seats(NamedTuple):
     """Have at most so many requests in flight, of all crawls together."""
 
@@ -46,10 +54,10 @@ class Seats(NamedTuple):
 
 
 class Serve(NamedTuple):
-    """Take part in a crawl, begun at `started` (UTC seconds). `deadly`: pages that may not be read.
+    """Take part in a crawl, begun at `started` (UTC seconds).
 
-    `terms`: what it makes narrower for itself; `bound`: what its log lines carry beside its number;
-    `keeps_time`: the seconds of this worker are those of the crawl.
+    `deadly`: pages that may not be read; `terms`: what it makes narrower for itself; `bound`: what its log
+    lines carry beside its number; `keeps_time`: the seconds of this worker are those of the crawl.
     """
 
     crawl: int
@@ -80,6 +88,28 @@ class Fetch(NamedTuple):
     errand: Errand
 
 
+class Ask(NamedTuple):
+    """Fetch a page for another worker, `asker`; from a worker: have it fetched by whoever has its host.
+
+    `number`: the asker's, for the answer; `robots`: it is a robots.txt.
+    """
+
+    crawl: int
+    asker: int
+    number: int
+    url: str
+    bounds: Limits | None
+    robots: bool
+
+
+class Answer(NamedTuple):
+    """What came of an `Ask`: for the worker that asked, by way of the parent."""
+
+    asker: int
+    number: int
+    page: Page
+
+
 class Deadly(NamedTuple):
     """A page may not be read again: it killed its worker."""
 
@@ -90,7 +120,7 @@ class End(NamedTuple):
     """Close what is open and end."""
 
 
-Order = Claim | Seats | Serve | Fed | Drain | Fetch | Deadly | End
+Order = Claim | Leave | Seats | Serve | Fed | Drain | Fetch | Ask | Answer | Deadly | End
 
 
 # ---- from a worker
@@ -100,13 +130,17 @@ Order = Claim | Seats | Serve | Fed | Drain | Fetch | Deadly | End
 class Report:
     """How a worker is. `lag`: how late its event loop was at worst since the last report, seconds.
 
-    `cpu`: seconds since it began; `rss_mb` and `peak_rss_mb`: of this process alone.
+    `cpu`: seconds since it began; `busy`: the share of the time since the last report that its event loop
+    ran or waited for a processor; `rss_mb` and `peak_rss_mb`: of this process alone.
     """
 
+    seats: int = 0  # requests it may have in flight
     in_flight: int = 0
     hosts: int = 0  # in the windows of its crawls
+    crowded: bool = False  # a window is full: hosts of this worker rest that others could ask
     lag: float = 0.0
     cpu: float = 0.0
+    busy: float = 0.0
     rss_mb: float = 0.0
     peak_rss_mb: float = 0.0
     counts: dict[int, Counts] = field(default_factory=dict)  # by crawl, since the process began
@@ -132,6 +166,12 @@ class Fetched(NamedTuple):
     done: Done
 
 
+class Left(NamedTuple):
+    """These shards may be claimed by another."""
+
+    shards: frozenset[int]
+
+
 class Over(NamedTuple):
     """Its part in a crawl is over: nothing is left, it was drained, or it failed."""
 
@@ -152,4 +192,4 @@ class Ended(NamedTuple):
     peak_rss_mb: float
 
 
-Message = Report | LogLine | Heard | Fetched | Over | Failed | Ended
+Message = Report | LogLine | Heard | Fetched | Ask | Answer | Left | Over | Failed | Ended

@@ -1,11 +1,14 @@
-"""Which worker has which shards. Pure: a shard belongs to one worker at a time, and so does each host."""
+"""Which worker has which shards and seats. Pure: a shard belongs to one worker at a time, and so does each
+host."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from canter.urls import SHARDS
+
+WORTH_MOVING = 500  # pages: fewer are fetched sooner than shards have moved
 
 Loads = Mapping[int, int]  # shard -> pages left
 
@@ -28,3 +31,38 @@ def split(loads: Loads, workers: int) -> list[frozenset[int]]:
     for n, shard in enumerate(s for s in range(SHARDS) if loads.get(s, 0) <= 0):
         shares[n % count].add(shard)
     return [frozenset(share) for share in shares]
+
+
+def half(loads: Loads, shards: Iterable[int]) -> frozenset[int]:
+    """Of a worker's shards those that another should have: the lighter part of two about even ones.
+
+    Empty where there is too little to move, or one shard has it all.
+    """
+    parts: list[set[int]] = [set(), set()]
+    sums = [0, 0]
+    for shard in sorted(shards, key=lambda s: (-loads.get(s, 0), s)):
+        if load := loads.get(shard, 0):
+            lighter = int(sums[1] <= sums[0] and bool(parts[0]))
+            parts[lighter].add(shard)
+            sums[lighter] += load
+    lighter = int(sums[1] <= sums[0])
+    return frozenset(parts[lighter]) if sums[lighter] >= WORTH_MOVING else frozenset()
+
+
+def share_seats(total: int, wanted: Sequence[bool]) -> list[int]:
+    """Requests in flight for each worker, `total` of them together but one each at least.
+
+    One that has nothing to do (not `wanted`) gets an eighth of an even share; the others have the rest.
+    """
+    count = len(wanted)
+    few = max(1, total // (8 * count))
+    busy = sum(wanted)
+    if busy in (0, count):
+        return [max(1, total // count + (n < total % count)) for n in range(count)]
+    left = max(busy, total - few * (count - busy))
+    seats, spare = divmod(left, busy)
+    shares = []
+    for want in wanted:
+        shares.append(seats + (spare > 0) if want else few)
+        spare -= want
+    return shares

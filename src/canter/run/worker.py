@@ -12,25 +12,33 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from multidict import CIMultiDict
+
 from canter.config import Settings
 from canter.engine import Engine
 from canter.errors import CanterError
+from canter.extraction import Page
+from canter.frontier import MAX_ACTIVE
 from canter.hosts import Paces
-from canter.model import Task
+from canter.model import Limits, Task
 from canter.observe import Log, RunObserver
 from canter.policy import Policy
+from canter.run.cpus import ran_or_waited
 from canter.run.download import download
 from canter.run.errands import Errand
 from canter.run.files import most_in_flight, most_kept, raise_file_limit
 from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
 from canter.run.messages import (
     NOTHING,
+    Answer,
+    Ask,
     Assignment,
     Claim,
     Deadly,
@@ -42,6 +50,8 @@ from canter.run.messages import (
     Fetch,
     Fetched,
     Heard,
+    Leave,
+    Left,
     LogLine,
     Message,
     Order,
@@ -96,8 +106,11 @@ class _Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._crawls: dict[int, _Crawl] = {}
         self._numbers: dict[int, int] = {}  # of the last request of a crawl that was served before
-        self._seats = most_in_flight(assignment.settings.max_concurrent)
+        self._seats = 1  # until the parent says how many
         self._lag = 0.0
+        self._ran = time.monotonic(), ran_or_waited()
+        self._asked: dict[int, asyncio.Future[Page]] = {}  # of other workers
+        self._asks = count(1)
 
     def send(self, message: Message) -> None:
         """To the parent; where that is gone, so is this process."""
@@ -138,7 +151,7 @@ class _Worker:
             user_agent=settings.user_agent,
             allow_networks=settings.allow_network,
             body_budget=settings.body_budget,
-            max_connections=most_kept(self._seats),
+            max_connections=most_kept(most_in_flight(settings.max_concurrent)),
             dns_servers=settings.dns_server,
             tls=self._policy.all_tls(),
         )
@@ -172,26 +185,36 @@ class _Worker:
                 self._work.claim(shards)
                 for crawl in self._crawls.values():
                     crawl.engine.look_again()
+            case Leave(shards):
+                self._spawn(self._leave(shards))
             case Seats(number):
                 self._seats = most_in_flight(number)
                 self._share_seats()
             case Serve():
                 self._serve(order)
-            case Fed(crawl):
-                self._with(crawl, lambda c: c.engine.fed())
-            case Drain(crawl, grace):
-                self._with(crawl, lambda c: self._spawn(c.engine.drain(grace)))
-            case Fetch(crawl, errand):
-                self._with(crawl, lambda c: self._spawn(self._fetch(c, errand)))
-            case Deadly(page):
-                self._with(page.crawl, lambda c: c.engine.give_up(page.home, page.key))
+            case Answer(_, number, page) if number in self._asked:
+                self._asked.pop(number).set_result(page)
             case End() if not self._ending.done():
                 self._ending.set_result(None)
+            case Fed() | Drain() | Fetch() | Ask() | Deadly():
+                self._go_on(order)
 
-    def _with(self, crawl: int, act: Callable[[_Crawl], None]) -> None:
-        """Orders may come when the part in a crawl is over already."""
-        if found := self._crawls.get(crawl):
-            act(found)
+    def _go_on(self, order: Fed | Drain | Fetch | Ask | Deadly) -> None:
+        """An order about a crawl; it may come when this part in it is over already."""
+        crawl = self._crawls.get(order.page.crawl if isinstance(order, Deadly) else order.crawl)
+        if crawl is None:
+            return
+        match order:
+            case Fed():
+                crawl.engine.fed()
+            case Drain(_, grace):
+                self._spawn(crawl.engine.drain(grace))
+            case Fetch(_, errand):
+                self._spawn(self._fetch(crawl, errand))
+            case Ask():
+                self._spawn(self._answer(crawl, order))
+            case Deadly(page):
+                crawl.engine.give_up(page.home, page.key)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -218,7 +241,8 @@ class _Worker:
         engine = Engine(
             self._work, transport, policy, observer, offset=self._offset,
             first_number=self._numbers.get(order.crawl, self._work.epoch << 32), keeper=keeper,
-            paces=self._paces, reading=self._reading, keeps_time=order.keeps_time,
+            paces=self._paces, reading=self._reading, relay=partial(self._relay, order.crawl),
+            keeps_time=order.keeps_time,
         )  # fmt: skip
         crawl = _Crawl(order.crawl, engine, observer, keeper, transport if own else None)
         self._crawls[order.crawl] = crawl
@@ -259,6 +283,31 @@ class _Worker:
         if done:
             self.send(Fetched(crawl.id, done))
 
+    # ---- other workers
+
+    async def _leave(self, shards: frozenset[int]) -> None:
+        """Let go of shards in every crawl; another worker will claim them."""
+        self._work.leave(shards)
+        crawls = list(self._crawls.values())
+        await asyncio.gather(*(crawl.engine.leave(shards) for crawl in crawls))
+        await asyncio.to_thread(self._work.release, shards)
+        self._paces.forget(lambda key: self._policy.shard_of(key) in shards)
+        self.send(Left(shards))
+
+    async def _relay(self, crawl: int, url: str, bounds: Limits | None, robots: bool) -> Page:
+        """Have a page fetched by the worker that has its host."""
+        number = next(self._asks)
+        asked: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+        self._asked[number] = asked
+        self.send(Ask(crawl, -1, number, url, bounds, robots))
+        return await asked
+
+    async def _answer(self, crawl: _Crawl, ask: Ask) -> None:
+        page = await crawl.engine.fetch(ask.url, ask.bounds, patient=not ask.robots, exempt=ask.robots)
+        if not page.stopped:
+            sent = replace(page, headers=CIMultiDict(page.headers.items()))
+            self.send(Answer(ask.asker, ask.number, sent))
+
     # ---- reports
 
     async def _report(self) -> None:
@@ -275,15 +324,20 @@ class _Worker:
         crawls = self._crawls.values()
         self.send(
             Report(
-                in_flight=sum(crawl.engine.in_flight for crawl in crawls),
+                seats=self._seats, in_flight=sum(crawl.engine.in_flight for crawl in crawls),
                 hosts=sum(crawl.engine.hosts for crawl in crawls),
-                lag=self._lag, cpu=time.process_time(), rss_mb=now, peak_rss_mb=most,
+                crowded=any(crawl.engine.hosts >= MAX_ACTIVE for crawl in crawls),
+                lag=self._lag, cpu=time.process_time(), busy=self._busy(), rss_mb=now, peak_rss_mb=most,
                 counts={crawl.id: crawl.observer.snapshot() for crawl in crawls},
             )
         )  # fmt: skip
         self._lag = 0.0
         for crawl in crawls:
             self._send_news(crawl)
+
+    def _busy(self) -> float:
+        (before, ran_before), self._ran = self._ran, (time.monotonic(), ran_or_waited())
+        return (self._ran[1] - ran_before) / max(self._ran[0] - before, 1e-3)
 
     def _send_news(self, crawl: _Crawl) -> None:
         if news := crawl.observer.news(crawl.engine.paces):
