@@ -1,8 +1,8 @@
-"""Crawlee's ParselCrawler: `python -m bench.contenders.crawlee_crawler URLS OUTPUT.jsonl IN_FLIGHT [httpx]`.
+"""Crawlee's ParselCrawler: `python -m bench.contenders.crawlee_crawler URLS OUTPUT.jsonl IN_FLIGHT`.
 
 Set for speed and for the same manners as Canter: robots.txt obeyed, no browser's headers, no sessions, no
 cookies, queue and results in memory (its file storage writes a file a page), all workers at once. Its HTTP
-client is the one it comes with, impit; `httpx` takes the other.
+client is the one it comes with, impit; those for httpx and curl are extras.
 """
 
 from __future__ import annotations
@@ -15,26 +15,18 @@ from typing import Any
 
 from crawlee import ConcurrencySettings
 from crawlee.crawlers import ParselCrawler, ParselCrawlingContext
-from crawlee.http_clients import HttpClient, ImpitHttpClient
+from crawlee.http_clients import ImpitHttpClient
 from crawlee.storage_clients import MemoryStorageClient
 
 from bench.contenders.rules import FIELDS, USER_AGENT, Record, order, tidy
 
 
-def client(name: str) -> HttpClient:
-    """The HTTP client of a name, with our own name on its requests."""
-    headers = {"User-Agent": USER_AGENT}
-    if name == "httpx":
-        from crawlee.http_clients import HttpxHttpClient
-
-        return HttpxHttpClient(persist_cookies_per_session=False, header_generator=None, headers=headers)
-    return ImpitHttpClient(persist_cookies_per_session=False, browser=None, headers=headers)
-
-
-async def crawl(urls: list[str], in_flight: int, http_client: HttpClient) -> list[dict[str, Any]]:
+async def crawl(urls: list[str], in_flight: int) -> list[dict[str, Any]]:
     """All pages, so many at a time."""
     crawler = ParselCrawler(
-        http_client=http_client,
+        http_client=ImpitHttpClient(
+            persist_cookies_per_session=False, browser=None, headers={"User-Agent": USER_AGENT}
+        ),
         storage_client=MemoryStorageClient(),
         use_session_pool=False,
         respect_robots_txt_file=True,
@@ -58,8 +50,8 @@ async def crawl(urls: list[str], in_flight: int, http_client: HttpClient) -> lis
 
 def main(arguments: list[str]) -> None:
     """Fetch the pages of a file; write JSON lines."""
-    urls, output, in_flight, more = order(arguments)
-    records = asyncio.run(crawl(urls, in_flight, client(more[0] if more else "impit")))
+    urls, output, in_flight, _ = order(arguments)
+    records = asyncio.run(crawl(urls, in_flight))
     with Path(output).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record) + "\n" for record in records)
 
