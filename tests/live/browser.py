@@ -10,7 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+PATIENCE = 20_000  # ms that something may take to come about on a busy machine
+expect.set_options(timeout=PATIENCE)
 
 _VIOLATIONS = """
 window.violations = [];
@@ -51,7 +54,7 @@ class Visit:
         self.origin = origin
         self.context = browser.new_context(locale="en", **options)
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(_VIOLATIONS)
         self.wrong: list[str] = []
         self.asked: list[str] = []
