@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -191,6 +192,7 @@ def main() -> None:
     given = parser.parse_args()
     if nginx_path() is None or haproxy_path() is None:
         raise SystemExit("nginx or HAProxy is missing: install the Debian packages nginx-light and haproxy")
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the servers end, too
     servers = [server for server in SERVERS if not given.only or given.only in server.name]
     spans = {name: span for name, span in (("cold", given.cold), ("warm", given.warm)) if span}
     with tempfile.TemporaryDirectory(prefix="canter-pace-") as folder:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from canter.apps import hosts
 from canter.apps.cli import app
 from canter.errors import ConfigError
+from canter.learned import learned
 from canter.stores.sqlite import SqliteCrawls
 
 NOW = float(int(time.time()))
@@ -73,6 +74,16 @@ def test_the_table(store: Path) -> None:
     assert "2 h ago" in lines[1]
     assert "█" in lines[1]
     assert "\x1b" not in done.stdout
+
+
+def test_a_narrow_terminal_shows_what_is_needed_first(store: Path) -> None:
+    """In 80 columns: host, rate, refusals, pause and hours; the rest is in the detail view and in JSON."""
+    crawls = SqliteCrawls(store, create=False)
+    known = [learned(*row) for row in crawls.paces()]
+    crawls.close()
+    names = [str(column.header) for column in hosts.hosts_table(known, NOW, 80).columns]
+    assert names == ["host", "requests/s", "rejected", "last pause", "by hour of the day, UTC"]
+    assert len(hosts.hosts_table(known, NOW, 200).columns) == 10
 
 
 def test_one_host(store: Path) -> None:

@@ -22,6 +22,12 @@ from canter.stores.sqlite import SqliteCrawls
 ROWS = 500  # hosts in the table
 DAYS = 14  # in the chart of one host
 _WIDE = 400  # columns where no terminal says how many there are: a host is a line
+NARROW = 130  # columns of a terminal that does not hold all
+_COLUMNS = (  # name, whether it stands at the right, whether a narrow terminal shows it
+    ("host", False, True), ("requests/s", True, True), ("range", False, False), ("refused at", True, False),
+    ("rejected", True, True), ("last pause", False, True), ("at once", True, False), ("noise", True, False),
+    ("by hour of the day, UTC", False, True), ("learned", False, False),
+)  # fmt: skip
 _MARKS = "0     6     12    18    "  # over the hours of a day
 
 
@@ -82,24 +88,27 @@ def _print_table(crawls: SqliteCrawls) -> None:
     if not shown:
         say(f"{crawls.path}: nothing has been learned yet; `canter run` does")
         return
-    _console().print(hosts_table(shown, now))
+    console = _console()
+    console.print(hosts_table(shown, now, console.width))
     if number > len(shown):
         say(f"and {number - len(shown):,} more; --json lists them all")
 
 
-def hosts_table(hosts: list[Learned], now: float) -> Table:
-    """A line a host."""
+def hosts_table(hosts: list[Learned], now: float, width: int = _WIDE) -> Table:
+    """A line a host; in less than `NARROW` columns what is needed first."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    right = ("requests/s", "refused at", "rejected", "at once", "noise")
-    names = ("host", "requests/s", "range", "refused at", "rejected", "last pause", "at once", "noise")
-    for name in (*names, "by hour of the day, UTC", "learned"):
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=name != "last pause")
+    wide = width >= NARROW
+    for name, right, needed in _COLUMNS:
+        if wide or needed:
+            table.add_column(name, justify="right" if right else "left", no_wrap=name != "last pause")
     for host in hosts:
-        table.add_row(
-            Text(host.host), rate_text(host), range_text(host), failed_text(host),
-            rejected_text(host), pause_text(host, now), str(host.cap or "-"), _share(host.noise),
+        cells: tuple[str | Text, ...] = (
+            Text(host.host), rate_text(host), range_text(host), failed_text(host), rejected_text(host),
+            pause_text(host, now), str(host.cap or "-"), _share(host.noise),
             Text(sparkline(by_hour_of_day(host.hours), host.highest), style="cyan"), _ago(now - host.at),
         )  # fmt: skip
+        shown = zip(cells, _COLUMNS, strict=True)
+        table.add_row(*(cell for cell, (_, _, needed) in shown if wide or needed))
     return table
 
 
