@@ -219,10 +219,10 @@ class Search:
             return max(self.windows.announced(ledger, at, now, wait), rate / 10), number, 0.975
         if wait >= LONG_WAIT or (wait and self.windows.size):
             self.stage = max(self.stage, REFUSED)
-            return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.975
+            return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.985
         if self.windows.found:
             return self.windows.rate(rate), number, 0.93 if self.hold <= HOLD else 0.95
-        return max(found, 0.02 * rate), number, 0.988 - min(0.1, 0.5 / max(number, 1))
+        return max(found, 0.02 * rate), number, 0.992 - min(0.1, 0.5 / max(number, 1))
 
     def shift(self, seconds: float) -> None:
         """The clock was set by so much."""
