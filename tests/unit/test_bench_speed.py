@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,14 @@ def test_a_turn_is_counted_whole_and_beyond_its_start() -> None:
     assert one.cpu == pytest.approx(3000 / 101)
     assert one.steady_rate == pytest.approx(10.0)  # 100 pages in 10 s
     assert one.steady_cpu == pytest.approx(20.0)  # 100 pages in 2 s of CPU
+
+
+def test_too_few_pages_tell_nothing() -> None:
+    """Where a run took no longer than its start, no rate is made up, and no goal is met or missed."""
+    one = turn(seconds=0.9, cpu=0.9)
+    assert math.isnan(one.steady_rate)
+    assert math.isnan(one.steady_cpu)
+    assert Goal("as fast", 2, 3).verdict(one.steady_rate) == "too few pages to tell"
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:
