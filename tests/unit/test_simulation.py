@@ -11,13 +11,14 @@ from random import Random
 
 import pytest
 
+from canter.apps.pace_bench import GOALS, Row, goal_rows
 from canter.pace import Sample
 from canter.simulation.drive import Limiter, crawl
 from canter.simulation.host import Bans, Host, Strangers
 from canter.simulation.limits import ConnectionCap, FixedWindow, Limit, Queue, SlidingWindow, TokenBucket
 from canter.simulation.population import TUNING, hard_host, steady_host
 from canter.simulation.rivals import Aimd, AutoThrottle, Cubic, DoublingDelay, FixedDelay
-from canter.simulation.score import days, scored
+from canter.simulation.score import Score, days, scored
 
 
 def admitted(limit: Limit, rate: float, seconds: float = 600.0, service: float = 0.1) -> int:
@@ -157,3 +158,19 @@ def test_the_command_prints_the_table_as_json() -> None:
     assert [row["pace"] for row in found["runs"][:2]] == ["Canter, cold", "Canter, run 5"]
     assert all(0 <= row["goodput"] <= 1 for row in found["runs"])
     assert [row["pages"] for row in found["pages"]] == [100, 300, 1000]
+
+
+def test_the_goals_stand_beside_what_was_measured() -> None:
+    """Every goal is printed, cold and by the fifth run, and what misses it is marked."""
+    score = Score(54, 0.95, 0.8, 0.2, 7.0, 3, 1, 6.0, 1.4)
+    rows = [Row(pace, kinds, score) for kinds in ("steady", "harder") for pace in ("cold", "run 5", "AIMD")]
+    lines = list(goal_rows(rows, {100: (1.5, 1.2)}))
+    assert len(lines) == len(GOALS) + 1
+    assert lines[0] == ("goodput, steady, median %", "94", "95.00", "98", "95.00 (missed)")
+    assert [line[0] for line in lines if line[2].endswith("(missed)")] == [
+        "goodput, steady, tenth percentile %",
+        "rejections per 1,000, worst host",
+        "hosts that ban at 5 and more, and did",
+        "hosts that ban at 3 or 4, and did, % of all",
+    ]
+    assert lines[-1] == ("100 URLs: time over the ideal, median", "1.6", "1.50", "1.15", "1.20 (missed)")

@@ -118,20 +118,27 @@ def _print_runs(rows: list[Row]) -> None:
 
 
 def _print_goals(rows: list[Row], pages: dict[int, tuple[float, float]]) -> None:
-    ours = {
-        kinds: [row.score for row in rows if row.kinds == kinds and "Canter" in row.pace] for kinds in KINDS
-    }
     table = Table(box=None, header_style="bold")
     for name in ("goal", "cold", "measured", f"run {RUNS}", "measured"):
         table.add_column(name, justify="left" if name == "goal" else "right")
+    for row in goal_rows(rows, pages):
+        table.add_row(*row)
+    _console().print(table)
+
+
+def goal_rows(rows: list[Row], pages: dict[int, tuple[float, float]]) -> Iterator[tuple[str, ...]]:
+    """Each goal with what was measured, cold and by the last run; of each kind the first two rows are ours.
+
+    `pages`: by number of pages, the time over the ideal.
+    """
+    ours = {kinds: [row.score for row in rows if row.kinds == kinds][:2] for kinds in KINDS}
     for goal in GOALS:
         cold, warm = (goal.measure(score) for score in ours[goal.kinds])
-        table.add_row(goal.name, *_beside(goal.cold, cold, goal.most), *_beside(goal.warm, warm, goal.most))
+        yield goal.name, *_beside(goal.cold, cold, goal.most), *_beside(goal.warm, warm, goal.most)
     for number, (first, last) in pages.items():
         cold_goal, warm_goal = PAGE_GOALS[number]
         name = f"{number:,} URLs: time over the ideal, median"
-        table.add_row(name, *_beside(cold_goal, first, True), *_beside(warm_goal, last, True))
-    _console().print(table)
+        yield name, *_beside(cold_goal, first, True), *_beside(warm_goal, last, True)
 
 
 def _beside(goal: float, found: float, most: bool) -> tuple[str, str]:
