@@ -6,7 +6,9 @@ OTEL_EXPORTER_OTLP_ENDPOINT (or ..._TRACES_ENDPOINT), or OTEL_TRACES_EXPORTER=ot
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 SAMPLE = 0.01  # share of requests that get a span; CANTER_TRACE_SAMPLE is another
+LAST = 1.0  # seconds that the last spans have
 _ASKS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -63,6 +66,7 @@ class Traces:
         name = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "canter"}
         self._provider = TracerProvider(resource=Resource.create(name), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # not each try that is made again
         self._tracer = self._provider.get_tracer("canter")
         self._step = 1.0 / sample if sample else float("inf")
         self._until = self._step
@@ -108,10 +112,12 @@ class Traces:
         span.end(now)
 
     def close(self) -> None:
-        """Send what is left; waits for it, a second at most."""
+        """Send what is left; waits for it, a second at most: a collector that is gone holds nothing up."""
         for crawl in list(self._crawls):
             self.end(crawl)
-        self._provider.force_flush(1_000)
+        sending = threading.Thread(target=self._provider.force_flush, daemon=True)
+        sending.start()
+        sending.join(LAST)
 
 
 def _context(parent: str | None) -> Any:

@@ -15,6 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.live.command import CANTER, LOCAL, Command
+from tests.live.servers import free_port
 from tests.live.service import serving
 from tests.live.shop import Shop
 
@@ -120,6 +121,22 @@ async def _missing(request: Any) -> Any:
     from aiohttp import web
 
     return web.Response(status=404) if request.path.startswith("/missing") else None
+
+
+def test_a_collector_that_is_gone_holds_nothing_up(command: Command, shop: Shop) -> None:
+    """The run ends as it would, with its exit status; the spans are lost."""
+    command.write("urls.txt", "\n".join(shop.urls(5)))
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(command.folder), "CANTER_TRACE_SAMPLE": "1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
+    }  # fmt: skip
+    done = subprocess.run(
+        [*CANTER, "run", "urls.txt", *LOCAL, "--workers", "1"],
+        cwd=command.folder, env=environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert b"crawl 1: 5 pages: 5 ok" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_crawl_of_the_service_stands_below_the_trace_that_asked_for_it(
