@@ -22,7 +22,7 @@ def is_worker(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Poll until it holds; the test fails when it does not."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -10,6 +10,7 @@ from canter.config import Settings
 from canter.run.allotment import LOOK, Allotment
 from canter.run.member import Member
 from canter.run.messages import Assignment, Claim, Leave, Order, Report, Seats
+from canter.run.shards import Bundles
 
 ASSIGNMENT = Assignment(Path("canter.db"), Settings(), (), ())
 LOADS = {1: 5_000, 2: 4_000, 3: 3_000}
@@ -37,11 +38,11 @@ class Pen(Member):
 class Yard:
     """Two workers, the first with everything."""
 
-    def __init__(self, most: int = 2) -> None:
+    def __init__(self, most: int = 2, bundles: tuple[tuple[int, ...], ...] = ()) -> None:
         self.members = [Pen(0), Pen(1)]
         self.most = most
         self.now = 100.0
-        self.allotment = Allotment(100)
+        self.allotment = Allotment(100, Bundles(bundles))
         self.allotment.share_out(self.members, [frozenset(LOADS), frozenset({9})])
 
     def look(self) -> None:
@@ -124,6 +125,19 @@ def test_a_giver_that_dies_keeps_its_shards() -> None:
     yard.allotment.left(giver, leave.shards)
     assert giver.shards == frozenset(LOADS)
     assert all(yard.allotment.owner(yard.members, shard) is giver for shard in LOADS)
+
+
+def test_shards_that_share_a_pace_move_together() -> None:
+    """Hosts of one pace key never have two workers."""
+    yard = Yard(bundles=((2, 3), (3, 4)))
+    giver, taker = yard.members
+    giver.says(3)
+    taker.says(0)
+    yard.look()
+    yard.look()
+    assert giver.heard(Leave) == [Leave(frozenset({1}))]
+    for share in yard.allotment.shares({2: 9, 3: 8, 4: 7, 1: 6}, 4):
+        assert share & {2, 3, 4} in ({2, 3, 4}, set())
 
 
 def test_seats_are_never_more_than_there_are() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canter.run.shards import WORTH_MOVING, half, share_seats, split
+from canter.run.shards import WORTH_MOVING, Bundles, half, share_seats, split
 from canter.urls import SHARDS
 
 LOADS = st.dictionaries(st.integers(0, SHARDS - 1), st.integers(0, 100_000))
@@ -54,6 +54,17 @@ def test_one_shard_is_not_torn_apart() -> None:
     assert half({7: 10_000, 8: WORTH_MOVING - 1}, range(SHARDS)) == frozenset()
     assert half({7: 10_000, 8: WORTH_MOVING}, [7, 8]) == {8}
     assert half({7: 10_000, 8: 10_000}, [7]) == frozenset()
+
+
+@given(LOADS, st.lists(st.sets(st.integers(0, SHARDS - 1), max_size=5), max_size=20))
+def test_bundles_are_a_partition(loads: dict[int, int], groups: list[set[int]]) -> None:
+    """Each shard is in one bundle, each group within one, and no page is lost."""
+    bundles = Bundles(groups)
+    summed = bundles.loads(loads)
+    assert sum(summed.values()) == sum(loads.values())
+    parts = {bundles.whole([shard]) for shard in range(SHARDS)} - {frozenset()}
+    assert sorted(shard for part in parts for shard in part) == list(range(SHARDS))
+    assert all(any(group <= part for part in parts) for group in groups if group)
 
 
 @given(st.integers(1, 10_000), st.lists(st.booleans(), min_size=1, max_size=16))

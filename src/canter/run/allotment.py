@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from canter.run.member import Member
 from canter.run.messages import Claim, Leave, Seats
-from canter.run.shards import Loads, half, share_seats
+from canter.run.shards import Bundles, Loads, half, share_seats, split
 
 LOOK = 1.0  # seconds between looks at who has nothing to do
 BUSY = 0.7  # share of its time that a worker runs from which another would help it
@@ -22,13 +22,19 @@ class _Move(NamedTuple):
 
 
 class Allotment:
-    """One for a fleet. `seats`: requests in flight of all workers together. Times are monotonic seconds."""
+    """One for a fleet. `seats`: requests in flight of all workers together; `bundles`: shards that stay
+    together. Times are monotonic seconds."""
 
-    def __init__(self, seats: int) -> None:
+    def __init__(self, seats: int, bundles: Bundles) -> None:
         self._seats = seats
+        self._bundles = bundles
         self._move: _Move | None = None
         self._next_look = 0.0
         self._idle: set[int] = set()  # numbers of the workers that had nothing to do at the last look
+
+    def shares(self, loads: Loads, workers: int) -> list[frozenset[int]]:
+        """The first shards of each of at most `workers` workers, by the pages left."""
+        return [self._bundles.whole(share) for share in split(self._bundles.loads(loads), workers)]
 
     def share_out(self, members: Sequence[Member], shares: Sequence[frozenset[int]]) -> None:
         """Give each worker its first shards."""
@@ -82,9 +88,9 @@ class Allotment:
         busy = [m for m in members if m.report.busy >= BUSY or m.report.crowded]
         if not busy:
             return
-        left = loads()
+        left = self._bundles.loads(loads())
         giver = max(busy, key=lambda member: sum(left.get(shard, 0) for shard in member.shards))
-        shards = half(left, giver.shards)
+        shards = self._bundles.whole(half(left, giver.shards))
         taker = next((member for member in members if member.number in idle), None) if shards else None
         if shards and taker is None:
             taker = add()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,7 +43,7 @@ from canter.run.messages import (
     Over,
     Serve,
 )
-from canter.run.shards import split
+from canter.run.shards import Bundles
 from canter.sites import SiteBook
 from canter.stores.sqlite import SqliteCrawls
 from canter.urls import BadUrl, parse_url
@@ -112,7 +113,7 @@ class Fleet:
         self._policy = Policy(assignment.settings, SiteBook(assignment.sites))
         self._store = SqliteCrawls(assignment.store, create=False)
         self._deaths = Deaths()
-        self._allotment = Allotment(assignment.settings.max_concurrent)
+        self._allotment = Allotment(assignment.settings.max_concurrent, self._bundles())
         self._crawls: dict[int, _Crawl] = {}
         self._lasting = lasting
         self._shared = False  # the shards are shared out
@@ -230,11 +231,21 @@ class Fleet:
         known = loads or waited or any(crawl.fed or crawl.errands for crawl in crawls)
         if not (known or self._lasting):
             return
-        shares = split({} if self._lasting else loads, self._most if loads or self._lasting else 1)
+        most = self._most if loads or self._lasting else 1
+        shares = self._allotment.shares({} if self._lasting else loads, most)
         while len(self.members) < len(shares):
             self._add_member()
         self._shared = True
         self._allotment.share_out(self.members, shares)
+
+    def _bundles(self) -> Bundles:
+        """Shards whose hosts share a pace: those that had another shard before they shared it."""
+        shards: defaultdict[str, set[int]] = defaultdict(set)
+        if any(site.pace_key for site in self._assignment.sites):
+            for name, shard in self._store.shards():
+                if (key := self._policy.pace_key(name)) != name:
+                    shards[key] |= {shard, self._policy.shard_of(name)}
+        return Bundles(shards.values())
 
     def _balance(self) -> None:
         self._allotment.balance(

@@ -4,6 +4,7 @@ host."""
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from canter.urls import SHARDS
@@ -11,6 +12,29 @@ from canter.urls import SHARDS
 WORTH_MOVING = 500  # pages: fewer are fetched sooner than shards have moved
 
 Loads = Mapping[int, int]  # shard -> pages left
+
+
+class Bundles:
+    """Shards that stay together, for hosts in them share a pace: each of `groups`, and what they have in
+    common. A host keeps the shard of its first sight, so a `pace_key` given later does not move it."""
+
+    def __init__(self, groups: Iterable[Iterable[int]] = ()) -> None:
+        self._leads = list(range(SHARDS))  # of each shard: the first one of its bundle
+        for group in groups:
+            leads = {self._leads[shard] for shard in group}
+            self._leads = [min(leads) if lead in leads else lead for lead in self._leads]
+
+    def loads(self, loads: Loads) -> Loads:
+        """Loads by the first shard of each bundle."""
+        summed: Counter[int] = Counter()
+        for shard, load in loads.items():
+            summed[self._leads[shard]] += load
+        return summed
+
+    def whole(self, shards: Iterable[int]) -> frozenset[int]:
+        """The bundles whose first shards are among these."""
+        chosen = frozenset(shards)
+        return frozenset(shard for shard, lead in enumerate(self._leads) if lead in chosen)
 
 
 def split(loads: Loads, workers: int) -> list[frozenset[int]]:

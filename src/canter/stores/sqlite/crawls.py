@@ -202,6 +202,11 @@ class SqliteCrawls:
             ).fetchall()
         return dict(rows)
 
+    def shards(self) -> Iterator[tuple[str, int]]:
+        """Every host that the store knows, and its shard."""
+        with reading(self.path):
+            yield from self.db.execute("SELECT name, id >> 32 FROM host")
+
     def shard_of(self, host: str) -> int | None:
         """The shard of a host key that the store knows."""
         with reading(self.path):
