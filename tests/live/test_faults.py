@@ -24,7 +24,7 @@ pytestmark = pytest.mark.live
 SITE = canter.Site("all", hosts=["*"], fields={"title": canter.Field(css="h1")})
 SETTINGS = {
     "allow_network": ["127.0.0.0/8"], "pace": "off", "max_body": scenarios.CAP,
-    "timeout": 3.0, "read_timeout": 0.5, "first_byte_timeout": 0.4,
+    "timeout": 5.0, "read_timeout": 1.5, "first_byte_timeout": 1.2,
 }  # fmt: skip
 HOSTS = tuple(f"127.0.0.{n}" for n in range(1, 9))
 PLAYED: Mapping[str, Scenario] = {
