@@ -331,13 +331,13 @@ def test_an_address_that_cannot_be_used_is_told(command: Command, address: str) 
 def test_a_crawls_own_terms_hold(command: Command, service: Service, shop: Shop) -> None:
     """Sites of the request read first; its rate holds, also where the server's pace is off."""
     sites = {"mine": {"hosts": [shop.host], "fields": {"name": {"css": "h1"}}}}
-    crawl = service.begin(urls=shop.urls(6), sites=sites, max_rate=5.0)
+    crawl = service.begin(urls=shop.urls(11), sites=sites, max_rate=5.0)
     found = service.ended(crawl)
     assert found["state"] == "finished"
     assert {record["site"] for record in service.records(crawl)} == {"mine"}
     assert service.records(crawl)[0]["fields"].keys() == {"name"}
     times = sorted(record["fetched_at"] for record in service.records(crawl))
     span = datetime.fromisoformat(times[-1]) - datetime.fromisoformat(times[0])
-    assert span.total_seconds() > 0.95
+    assert span.total_seconds() > 1.5  # 2 s between the first request and the last; answers may be late
     refused = service.ended(service.begin(urls=shop.urls(1), allow_network=[]))
     assert refused["summary"]["errors"] == {"refused": 1}
