@@ -131,6 +131,31 @@ def test_an_abandoned_crawl_leaves_nothing_to_do(store: Store) -> None:
     assert len(store.records(first)) == 1
 
 
+def test_two_crawls_of_one_page_keep_what_each_found(store: Store) -> None:
+    """An earlier crawl that ends last takes nothing from a later one; each is compared with the one before
+    it, by number, whichever ended first."""
+    store.load(row("http://a.example/1"))
+    store.finish(title="t", price="1")
+    earlier = store.begin()
+    store.load(row("http://a.example/1"))
+    later = store.crawls.begin(["more.txt"], ["more.txt"], alone=False)
+    store.crawls.declare(later, {"shop": {"title": "text", "price": "money"}})
+    ingest = SqliteIngest(connect(store.path, create=False), store.path, later, shard_of)
+    ingest.append(0, [row("http://a.example/1")], [], None, done=True)
+    assert ingest.load(everything=True) == 1
+    for crawl, price in ((later, "2"), (earlier, "3")):
+        store.crawl = crawl
+        store.finish(title="t", price=price)
+    for crawl, price, old in ((earlier, "3", "1"), (later, "2", "3")):
+        (record,) = store.records(crawl)
+        assert (record.fields["price"], record.previous) == (price, {"price": old})
+    store.begin()
+    store.load(row("http://a.example/1"))
+    store.finish(title="t", price="3")
+    (record,) = store.records()
+    assert (record.fields["price"], record.previous) == ("3", {"price": "2"})
+
+
 def test_hash_collisions_keep_both_urls(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two URLs under one key are two tasks, in one load and over two."""
     same = [page_url(f"http://a.example/{n}")._replace(key=7) for n in range(3)]

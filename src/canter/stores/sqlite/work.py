@@ -21,6 +21,7 @@ from canter.urls import SHARDS
 
 LEASE = 60.0  # seconds a worker's claim holds without a commit
 _RENEW = 10.0
+_UNLIKE = -1  # the fingerprint of no fields: whatever is found is kept for the crawl that found it
 
 
 class SqliteWork:
@@ -113,7 +114,11 @@ class SqliteWork:
         """The next tasks of a host in order of (due, key), beyond `after`."""
         with reading(self._path):
             rows = self._reader.execute(_TASKS, (crawl, host, _ms(after[0]), after[1], limit)).fetchall()
-        return [_task(crawl, host, row) for row in rows]
+        tasks = [_task(crawl, host, row) for row in rows]
+        for task, row in zip(tasks, rows, strict=True):
+            if row[-1] > crawl:  # a later crawl has the page, too: what the page is remembered by may be its
+                task.page = PageState(fields=None if self.last_fields(task) is None else _UNLIKE)
+        return tasks
 
     def memory(self, pace_key: str) -> Mapping[str, Any] | None:
         """What the pace of a host was at the end of an earlier run; None where nothing is known."""
@@ -208,7 +213,7 @@ def _ms(due: float) -> int:
 
 
 def _task(crawl: int, host: int, row: tuple[Any, ...]) -> Task:
-    due, key, home, attempt, waits, line, info, url, etag, modified, rules, body, fields = row
+    due, key, home, attempt, waits, line, info, url, etag, modified, rules, body, fields, _ = row
     extra: dict[str, Any] = orjson.loads(info) if info else {}
     return Task(
         crawl=crawl, host=host, due=due / 1000 if due >= 1e6 else due, key=key, url=url, home=home,
@@ -297,7 +302,8 @@ def _detail(record: Record, url: str) -> dict[str, Any]:
 def _page_row(visit: Visit) -> list[Any]:
     page = visit.page
     assert page is not None
-    return [visit.task.home, visit.task.key, page.etag, page.modified, page.rules, page.body, page.fields]
+    state = page.etag, page.modified, page.rules, page.body, page.fields
+    return [visit.task.home, visit.task.key, *state, visit.task.crawl]
 
 
 def _columns(count: int) -> str:
@@ -314,6 +320,8 @@ UPDATE page SET etag=json_extract(n.value, '$[2]'), modified=json_extract(n.valu
     fields=json_extract(n.value, '$[6]')
 FROM json_each(?) AS n
 WHERE page.host = json_extract(n.value, '$[0]') AND page.key = json_extract(n.value, '$[1]')
+    AND (page.crawl <= json_extract(n.value, '$[7]') OR NOT EXISTS (SELECT 1 FROM value v
+        WHERE v.host = page.host AND v.key = page.key AND v.crawl > json_extract(n.value, '$[7]')))
 """
 _LEFT = f"""
 INSERT INTO queue(crawl, host, pending) SELECT {_columns(3)} FROM json_each(?) WHERE true
@@ -349,7 +357,7 @@ FROM host h LEFT JOIN queue q ON q.host = h.id AND q.crawl=? WHERE h.name=?
 """
 _TASKS = """
 SELECT t.due, t.key, t.home, t.attempt, t.waits, t.line, t.info, p.url, p.etag, p.modified, p.rules, p.body,
-    p.fields
+    p.fields, p.crawl
 FROM task t CROSS JOIN page p ON p.host = t.home AND p.key = t.key
 WHERE t.crawl=? AND t.host=? AND (t.due, t.key) > (?, ?) ORDER BY t.due, t.key LIMIT ?
 """
