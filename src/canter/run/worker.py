@@ -219,7 +219,12 @@ class _Worker:
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._spawned_ended)
+
+    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._ending.done():
+            self._ending.set_exception(error)
 
     def _share_seats(self) -> None:
         """As many requests in flight for each crawl as for the next."""
