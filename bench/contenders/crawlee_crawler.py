@@ -36,7 +36,7 @@ async def crawl(urls: list[str], in_flight: int) -> list[dict[str, Any]]:
         ),
     )
 
-    @crawler.router.default_handler
+    @crawler.router.default_handler  # type: ignore[untyped-decorator, unused-ignore]  # without Crawlee
     async def read(context: ParselCrawlingContext) -> None:
         record: Record = {"url": context.request.url}
         for name, (css, attr) in FIELDS.items():
