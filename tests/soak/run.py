@@ -14,8 +14,8 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from tests.soak.server import SoakServer, lasts
 HOSTS = [f"127.0.{block}.{number}" for block in (10, 11) for number in range(1, 26)]
 SHARE = 0.12
 EARLY = 20_000  # requests after which memory and files are first looked at
+_SAMPLES = 20  # of half a second each
 SITE = """\
 [sites.soak]
 hosts = [{hosts}]
@@ -71,18 +72,25 @@ async def soak(folder: Path, pages: int, limit: float) -> int:
 
 
 async def _watch(server: SoakServer, pid: int, pages: int) -> tuple[Use | None, Use | None]:
-    """What the crawl takes at EARLY requests, and the last that was seen while most hosts had pages left."""
-    early = late = None
+    """The most that the crawl takes in the ten seconds from EARLY requests on, and in the last ten seconds
+    while most hosts have pages left: how many requests are in flight differs from one moment to the next."""
+    early: list[Use] = []
+    late: deque[Use] = deque(maxlen=_SAMPLES)
     said = time.monotonic()
     while (use := _use(pid)) is not None and server.asked < pages * (1 + SHARE) * 0.95:
         if server.asked >= min(EARLY, pages * 0.2):
-            early = early or use
-            late = use
+            early += [use] if len(early) < _SAMPLES else []
+            late.append(use)
         if time.monotonic() - said >= 30:
             said = time.monotonic()
             _say(f"{server.asked:,} requests, {use.megabytes:.0f} MB, {use.files} files")
         await asyncio.sleep(0.5)
-    return early, late
+    return _most(early), _most(late)
+
+
+def _most(seen: Iterable[Use]) -> Use | None:
+    uses = list(seen)
+    return Use(max(use.megabytes for use in uses), max(use.files for use in uses)) if uses else None
 
 
 def _held(
