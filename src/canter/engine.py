@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import math
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
 
 from canter.asking import meaning_of, request_of, sample_of
 from canter.cookies import SiteCookies
-from canter.endings import STOPPED, Endings, answer_fetch, answer_of, page_of
+from canter.elsewhere import Elsewhere, Relay
+from canter.endings import STOPPED, Endings, answer_fetch, page_of
 from canter.extraction import Page
+from canter.fetchers import Fetchers
 from canter.frontier import Frontier
 from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
 from canter.lag import LoopLag
@@ -35,7 +35,6 @@ from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
 Deliver = Callable[[list[Visit]], Awaitable[None]]
-Relay = Callable[[str, Limits | None, bool], Awaitable[Page]]
 
 LET_GO = 0.05  # seconds between looks at whether hosts that leave are gone
 
@@ -75,24 +74,21 @@ class Engine:
         self._observer = observer
         self._offset = offset
         self.number = first_number  # of the last request
-        self._most = policy.settings.max_concurrent
         self._deliver = deliver
         self._reading = reading
-        self._relay = relay
-        self._relays: set[asyncio.Task[None]] = set()
+        self._elsewhere = Elsewhere(relay, self._fail)
+        self._fetchers = Fetchers(
+            policy.settings.max_concurrent, self._fetch_on, self._ready_at, self._is_held, self._fail
+        )
         self._random = random.Random(seed)
         self._backoff = Backoff()
         paces = Paces(work, policy, observer, offset) if paces is None else paces
         self._frontier = Frontier(
-            work, policy, observer, paces, offset=offset, stirred=self._arm, left=transport.leave
+            work, policy, observer, paces, offset=offset, stirred=self._fetchers.arm, left=transport.leave
         )
         self._permission = Permission(self._frontier, policy, observer, offset, self._ask_elsewhere)
         self._endings = Endings(work, policy)
         self._cookies = SiteCookies()
-        self._fetchers: set[asyncio.Task[None]] = set()
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = math.inf
         self._closed = asyncio.Event()
         self._quiet = asyncio.Event()  # nothing is in flight
         self._quiet.set()
@@ -112,27 +108,27 @@ class Engine:
 
         `deadly`: pages, as (home, key), that ended a process which read them and are not fetched again.
         """
-        self._frontier.deadly.update(deadly)
+        self._frontier.backlog.deadly.update(deadly)
         self._writer.crawl, self._writer.batch = crawl, Batch(crawl)
         self._fed = not crawl
         self._writing = self._loop.create_task(self._writer.run())
         self._writing.add_done_callback(self._writer_ended)
         self._frontier.begin(crawl or None, started_utc, self._loop.time())
-        self._spawn()
+        self._fetchers.spawn()
 
     def give_up(self, home: int, key: int) -> None:
         """Do not fetch a page again: it ended a process that read it."""
-        self._frontier.deadly.add((home, key))
+        self._frontier.backlog.deadly.add((home, key))
 
     def allow(self, most: int) -> None:
         """Have at most so many requests in flight from now on; what is beyond finishes."""
-        self._most = most
+        self._fetchers.allow(most)
         self._wake()
 
     def look_again(self) -> None:
         """The worker has claimed more shards: there may be more hosts."""
         self._frontier.widen_now()
-        self._arm()
+        self._fetchers.arm()
 
     def fed(self) -> None:
         """Nothing more will be loaded: the crawl is over when what is in the store is done."""
@@ -154,14 +150,9 @@ class Engine:
     async def close(self) -> None:
         """Drop what is in flight, commit what ended, remember what was learned."""
         self._draining = True
-        if self._timer:
-            self._timer.cancel()
         self._lag.stop()
-        for fetcher in self._fetchers:
-            fetcher.cancel()
-        for relay in self._relays:
-            relay.cancel()
-        await asyncio.gather(*self._fetchers, *self._relays, return_exceptions=True)
+        await self._fetchers.close()
+        await self._elsewhere.close()
         for job in list(self._frontier.awaited()):
             answer_fetch(job, None, STOPPED)
         self._frontier.remember_all(self._loop.time())
@@ -204,7 +195,7 @@ class Engine:
         now = self._loop.time()
         host = self._frontier.adopt(parsed.host, now)
         if host is None:
-            return _poured(await self._relayed(parsed.href, bounds, exempt), sink)
+            return await self._elsewhere.fetch(parsed.href, bounds, sink, robots=exempt)
         task = Task(0, host.row.id, 0, parsed.key, parsed.href, host.row.id)
         future: asyncio.Future[Page] = self._loop.create_future()
         job = PageJob(task, self._policy.site(task), future, bounds, sink, patient, exempt)
@@ -223,16 +214,6 @@ class Engine:
 
     # ---- fetchers
 
-    def _spawn(self) -> None:
-        fetcher = self._loop.create_task(self._fetch_on())
-        self._fetchers.add(fetcher)
-        fetcher.add_done_callback(self._fetcher_ended)
-
-    def _fetcher_ended(self, fetcher: asyncio.Task[None]) -> None:
-        self._fetchers.discard(fetcher)
-        if not fetcher.cancelled() and (error := fetcher.exception()):
-            self._fail(error)
-
     def _writer_ended(self, writing: asyncio.Task[None]) -> None:
         if not writing.cancelled() and (error := writing.exception()):
             self._fail(error)
@@ -243,24 +224,23 @@ class Engine:
             self._over.set_exception(error)
 
     async def _fetch_on(self) -> None:
-        while len(self._fetchers) <= self._most:
+        while not self._fetchers.too_many:
             turn = self._next_turn()
             if turn is None:
                 await self._rest()
                 continue
-            self._arm()
+            self._fetchers.arm()
             if turn.verdict is not None:
                 self._end_unasked(turn, turn.verdict)
                 await asyncio.sleep(0)
             else:
                 await self._see_through(turn)
             await self._writer.room()
-        if fetcher := asyncio.current_task():
-            self._fetchers.discard(fetcher)  # now, so that of several that end at once not all do
-        self._arm()
+        self._fetchers.leave()
+        self._fetchers.arm()
 
     def _next_turn(self) -> Turn | None:
-        if self._draining or self._lag.lagging:
+        if self._is_held():
             return None
         now = self._loop.time()
         turn = self._frontier.next(now)
@@ -271,43 +251,23 @@ class Engine:
     async def _rest(self) -> None:
         """Wait until a host may be ready."""
         self._check_over()
-        self._arm()
+        self._fetchers.arm()
         waits_for_commit = self._writer.batch or self._frontier.notes
         if waits_for_commit and not self.in_flight and self._frontier.ready_at() == math.inf:
             self._writer.hurry()
-        wake: asyncio.Future[None] = self._loop.create_future()
-        self._idle.append(wake)
-        await wake
+        await self._fetchers.rest()
+
+    def _ready_at(self) -> float:
+        """When a fetcher may find a turn, or the store may have more hosts."""
+        return min(self._frontier.ready_at(), self._frontier.widen_at())
+
+    def _is_held(self) -> bool:
+        """Whether nothing may start now."""
+        return self._draining or self._lag.lagging
 
     def _wake(self) -> None:
         """Have one more fetcher look for a turn."""
-        while self._idle:
-            wake = self._idle.popleft()
-            if not wake.done():
-                wake.set_result(None)
-                return
-        if len(self._fetchers) < self._most and not self._draining:
-            self._spawn()
-
-    def _arm(self) -> None:
-        """Wake a fetcher when the next host is ready or the store may have more; now if one is."""
-        if self._draining or self._lag.lagging:
-            return
-        at = min(self._frontier.ready_at(), self._frontier.widen_at())
-        now = self._loop.time()
-        if self._timer:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer, self._timer_at = None, at
-        if at <= now:
-            self._wake()
-        elif at < math.inf:
-            self._timer = self._loop.call_at(at, self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
-        self._wake()
+        self._fetchers.wake(start=not self._draining)
 
     def _check_over(self) -> None:
         if self._over.done() or not self._fed or self.in_flight or not self._writer.crawl:
@@ -418,7 +378,7 @@ class Engine:
         elif job.future and (target := self._frontier.adopt(led.url.host, now)):
             self._frontier.again(target, job, now)
         elif job.future:
-            self._begin_relay(self._fetch_elsewhere(job))
+            self._elsewhere.see_through(job)
         else:
             self._writer.batch.moves.append((job.task, led.url.host))
             self._writer.added()
@@ -449,45 +409,17 @@ class Engine:
         declared = self._writer.batch.declared.setdefault(site.name, {})
         declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
 
-    # ---- hosts of other processes
-
-    async def _relayed(self, url: str, bounds: Limits | None, robots: bool) -> Page:
-        """A page from a host that another process has."""
-        if self._relay is None:
-            return page_of(url, None, STOPPED)
-        return await self._relay(url, bounds, robots)
-
-    def _begin_relay(self, asking: Coroutine[Any, Any, None]) -> None:
-        relay = self._loop.create_task(asking)
-        self._relays.add(relay)
-        relay.add_done_callback(self._relay_ended)
-
-    def _relay_ended(self, relay: asyncio.Task[None]) -> None:
-        self._relays.discard(relay)
-        if not relay.cancelled() and (error := relay.exception()):
-            self._fail(error)
-
-    async def _fetch_elsewhere(self, job: PageJob) -> None:
-        """A single fetch was led to such a host."""
-        try:
-            page = await self._relayed(job.url, job.bounds, robots=job.exempt)
-        except asyncio.CancelledError:
-            page = page_of(job.url, None, STOPPED)
-        if job.future and not job.future.done():
-            job.future.set_result(_poured(page, job.sink))
-
     def _ask_elsewhere(self, job: RobotsJob) -> None:
-        """A robots.txt leads to such a host."""
-        self._begin_relay(self._ask_robots_elsewhere(job))
+        """A robots.txt leads to a host of another process."""
 
-    async def _ask_robots_elsewhere(self, job: RobotsJob) -> None:
+        async def answered(answer: Response | Fault) -> None:
+            now = self._loop.time()
+            verdict = classify(answer, now_utc=now + self._offset)
+            await self._permission.answered(job.owner, job, answer, verdict, now)
+            self._fetchers.arm()
+
         bounds = request_of(job, job.owner.name, self._policy).limits
-        page = await self._relayed(job.url, bounds, robots=True)
-        answer = answer_of(page)
-        now = self._loop.time()
-        verdict = classify(answer, now_utc=now + self._offset)
-        await self._permission.answered(job.owner, job, answer, verdict, now)
-        self._arm()
+        self._elsewhere.ask_robots(job, bounds, answered)
 
     # ---- the writer's side
 
@@ -507,11 +439,3 @@ class Engine:
         if self._deliver and batch.visits:
             await self._deliver(batch.visits)
         self._loop.call_soon(self._wake)  # the writer is idle by then: all may be over
-
-
-def _poured(page: Page, sink: Sink | None) -> Page:
-    """A page that another process fetched; its body is in the sink, too, where there is one."""
-    if sink and page.status is not None:
-        sink.begin()
-        sink.write(page.content)
-    return page

@@ -12,9 +12,10 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+from canter.backlog import Backlog, give_back, is_task
 from canter.hosts import START, Host, Job, Notes, Paces, PageJob, RobotsJob, Turn, facts_of, note_pace
 from canter.model import ErrorType, Outcome, Task, Verdict, utc_iso
-from canter.policy import Policy, unclaimed
+from canter.policy import Policy
 from canter.protocols import HostNote, HostRow, Observer, PaceFacts, Work
 from canter.robots import HostRobots
 from canter.rules.robots import MAX_AGE
@@ -22,14 +23,7 @@ from canter.rules.robots import MAX_AGE
 MAX_ACTIVE = 2_000  # hosts in the window
 WIDEN = 64  # hosts taken into the window at a time
 PARK = 30.0  # seconds: a host that must wait longer goes back to rest in the store
-REFILL = 64  # tasks of a host read from the store at a time, at most
-LOOK_AHEAD = 16  # such reads at once, past tasks whose robots.txt cannot be had
-MAX_JOBS = 20_000  # tasks held in memory, of all hosts together
-LINGER = 20.0  # seconds that a host of single fetches stays in the window
 RECHECK = 0.5  # seconds until the store is asked again for hosts
-DEADLY = Verdict(
-    Outcome.FAILED, ErrorType.MALFORMED, "the page twice ended the process that read it; it is not read again"
-)
 GIVE_WAY = 0.002  # seconds that a host waits for another crawl to take its turn
 
 
@@ -64,9 +58,13 @@ class Frontier:
         self._stirred = stirred
         self._widen_at = -math.inf
         self.active: dict[int, Host] = {}
-        self.crawl: int | None = None
-        self.deadly: set[tuple[int, int]] = set()  # (home, key) of pages that are not read again
+        self.backlog = Backlog(work, policy, offset)
         self.notes = Notes()
+
+    @property
+    def crawl(self) -> int | None:
+        """The crawl whose tasks are served."""
+        return self.backlog.crawl
 
     # ---- handing out
 
@@ -78,7 +76,7 @@ class Frontier:
                 continue
             host.at = math.inf
             if not host.jobs and host.read_at <= now:
-                self._refill(host, now)
+                self.backlog.refill(host, now, len(self.active))
             if not host.gave_way and host.paced.owes(host, now):
                 host.gave_way = True
                 self._enter(host, now + GIVE_WAY)
@@ -117,7 +115,7 @@ class Frontier:
         if isinstance(job, PageJob):
             if job.unasked:
                 return Turn(host, host.jobs.popleft(), job.unasked)
-            if self._obeys(job):
+            if self.backlog.obeys(job):
                 if not host.robots.known(job.url):
                     return self._ask_robots(host, job)
                 if verdict := host.robots.verdict(job.url):
@@ -143,7 +141,7 @@ class Frontier:
         if isinstance(job, PageJob):
             if job.unasked:
                 return now
-            if self._obeys(job):
+            if self.backlog.obeys(job):
                 if not host.robots.known(job.url):
                     return self._robots_at(host, job, now)
                 if host.robots.verdict(job.url):
@@ -161,30 +159,6 @@ class Frontier:
     def _first_waiting(self, host: Host) -> PageJob | None:
         """Of the jobs set aside, the one whose robots.txt is tried next."""
         return min(host.aside, key=lambda job: host.robots.next_try(job.url), default=None)
-
-    def set_aside(self, host: Host, now: float) -> None:
-        """Pages whose robots.txt cannot be had, as of one of two schemes, leave the others' way."""
-        waiting = [job for job in host.jobs if isinstance(job, PageJob) and self._must_wait(host, job)]
-        host.jobs = deque(job for job in host.jobs if job not in waiting)
-        host.aside += waiting
-        host.read_at = min(host.read_at, now)  # there may be others further on
-
-    def take_back(self, host: Host, now: float) -> None:
-        """A robots.txt is known now, or given up: pages that waited for it go on."""
-        if not host.aside:
-            return
-        waiting = [] if host.down else [job for job in host.aside if host.robots.missing(job.url)]
-        host.jobs.extend(job for job in host.aside if job not in waiting)
-        host.aside = waiting
-        host.cursor, host.read_at = START, now
-
-    def _obeys(self, job: PageJob) -> bool:
-        return not job.exempt and self._policy.obeys_robots(job.task, job.site)
-
-    def _must_wait(self, host: Host, job: PageJob) -> bool:
-        if host.down or job.future or job.unasked or not host.robots.missing(job.url):
-            return False
-        return self._obeys(job)
 
     # ---- what happened to a turn
 
@@ -205,7 +179,7 @@ class Frontier:
     def again(self, host: Host, job: Job, now: float) -> None:
         """The job goes first at its host's next turn (a redirect, a rate limit)."""
         if host.leaving and isinstance(job, PageJob) and not job.future:
-            self._give_back(host, [job])
+            self.notes.tasks += give_back(host, [job])
         else:
             host.jobs.appendleft(job)
         self.schedule(host, now)
@@ -282,7 +256,7 @@ class Frontier:
 
     def begin(self, crawl: int | None, started_utc: float, now: float) -> None:
         """Serve the tasks of a crawl from now on (None: of none)."""
-        self.crawl = crawl
+        self.backlog.crawl = crawl
         self._started = started_utc
         self.widen_now()
         for host in list(self.active.values()):
@@ -331,18 +305,6 @@ class Frontier:
         for host in self.active.values():
             yield from (job for job in host.jobs if isinstance(job, PageJob) and job.future)
 
-    def take_fetches(self, host: Host, scheme: str) -> list[PageJob]:
-        """Single fetches that wait for the robots.txt of a scheme leave its queue, but patient ones."""
-        waiting = [
-            job
-            for job in host.jobs
-            if isinstance(job, PageJob) and job.future and not job.patient
-            if job.url.startswith(f"{scheme}:")
-            if self._obeys(job)
-        ]
-        host.jobs = deque(job for job in host.jobs if job not in waiting)
-        return waiting
-
     def _release(self, host: Host, now: float) -> None:
         del self.active[host.row.id]
         host.paced.hosts.remove(host)
@@ -361,23 +323,15 @@ class Frontier:
         for host in list(self.active.values()):
             if host.row.id >> 32 in shards and not host.leaving:
                 host.leaving = True
-                tasks = [job for job in (*host.jobs, *host.aside) if _is_task(job)]
-                host.jobs = deque(job for job in host.jobs if not _is_task(job))
+                tasks = [job for job in (*host.jobs, *host.aside) if is_task(job)]
+                host.jobs = deque(job for job in host.jobs if not is_task(job))
                 host.aside.clear()
-                self._give_back(host, tasks)
+                self.notes.tasks += give_back(host, tasks)
                 self.schedule(host, now)
 
     def holds(self, shards: frozenset[int]) -> bool:
         """Whether a host of these shards is in the window."""
         return any(host >> 32 in shards for host in self.active)
-
-    def _give_back(self, host: Host, jobs: Iterable[Job]) -> None:
-        """Tasks that were read from the store and not done; what changed in memory goes back with them."""
-        for job in jobs:
-            if isinstance(job, PageJob):
-                host.taken.discard((job.task.key, job.task.home))
-                if job.task.waits or job.task.hops:
-                    self.notes.tasks.append((job.task, job.task.due))
 
     # ---- when a host's next turn is
 
@@ -413,7 +367,7 @@ class Frontier:
         host.parked = True
         failing = host.robots.to_json() if host.aside else None
         self.notes.hosts.append(HostNote(host.row.id, not_before=until + self._offset, robots=failing))
-        self._give_back(host, [*host.jobs, *host.aside])
+        self.notes.tasks += give_back(host, [*host.jobs, *host.aside])
         host.jobs.clear()
         host.aside.clear()
         host.taken.clear()
@@ -438,61 +392,3 @@ class Frontier:
         for host in [host for host in self.active.values() if host.name in names]:
             host.cursor, host.read_at = START, now
             self.schedule(host, now)
-
-    def _refill(self, host: Host, now: float) -> None:
-        """Read the host's next tasks that are due; sets when to read again where there are none."""
-        if self.crawl is None:
-            stays_until = host.served + LINGER
-            host.read_at = stays_until if stays_until > now else math.inf
-            return
-        limit = max(4, min(REFILL, MAX_JOBS // len(self.active)))
-        host.read_at = self._read(host, now, limit)
-        if host.aside:
-            self._look_ahead(host, now, limit)
-        elif not host.jobs and host.cursor != START:
-            host.cursor = START  # tasks may have come in before the cursor since
-            host.read_at = self._read(host, now, limit + len(host.taken))
-
-    def _look_ahead(self, host: Host, now: float, limit: int) -> None:
-        """Pass over tasks whose robots.txt cannot be had, so far; the rest when that is tried again."""
-        for _ in range(LOOK_AHEAD):
-            if host.jobs or host.read_at > now:
-                break
-            host.read_at = self._read(host, now, limit)
-        if host.read_at == math.inf:
-            host.cursor = START
-        elif not host.jobs and host.read_at <= now:
-            host.read_at = math.inf
-
-    def _read(self, host: Host, now: float, limit: int) -> float:
-        """Take in tasks beyond the cursor. When to read on: `now`, or `math.inf` at the end of them."""
-        assert self.crawl is not None
-        tasks = self._work.tasks(self.crawl, host.row.id, host.cursor, limit)
-        for task in tasks:
-            if task.due > now + self._offset and not host.down:
-                return now if host.jobs else task.due - self._offset
-            host.cursor = (task.due, task.key)
-            identity = (task.key, task.home)
-            if identity not in host.taken:
-                self._take(host, self._job(task), identity)
-        return now if host.jobs or (host.aside and len(tasks) == limit) else math.inf
-
-    def _job(self, task: Task) -> PageJob:
-        site = self._policy.site(task)
-        if (task.home, task.key) in self.deadly:
-            return PageJob(task, site, unasked=DEADLY)
-        return PageJob(task, site, unasked=None if site else unclaimed(task))
-
-    def _take(self, host: Host, job: PageJob, identity: tuple[int, int]) -> None:
-        if not self._must_wait(host, job):
-            host.jobs.append(job)
-        elif len(host.aside) < REFILL:
-            host.aside.append(job)
-        else:
-            return  # read again once its robots.txt is there
-        host.taken.add(identity)
-
-
-def _is_task(job: Job) -> bool:
-    """Whether it is a task of the crawl: nobody in this process waits for it."""
-    return isinstance(job, PageJob) and job.future is None

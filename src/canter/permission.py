@@ -84,13 +84,13 @@ class Permission:
         """
         owner, blocked = job.owner, no_robots(verdict)
         self._frontier.failed(owner, blocked, now)
-        for fetch in self._frontier.take_fetches(owner, job.scheme):
+        for fetch in self._frontier.backlog.take_fetches(owner, job.scheme):
             answer_fetch(fetch, None, blocked)
         patience, utc = self._policy.settings.host_patience, now + self._offset
         if owner.robots.failed(job.scheme, verdict.message or "", now, utc, patience):
-            self._frontier.take_back(owner, now)
+            self._frontier.backlog.take_back(owner, now)
         else:
-            self._frontier.set_aside(owner, now)
+            self._frontier.backlog.set_aside(owner, now)
         self._frontier.schedule(owner, now)
 
     def _known(self, owner: Host, *, well: bool, now: float) -> None:
@@ -98,5 +98,5 @@ class Permission:
         owner.paced.set_floor()
         if well:
             self._frontier.succeeded(owner)
-        self._frontier.take_back(owner, now)
+        self._frontier.backlog.take_back(owner, now)
         self._frontier.schedule(owner, now)

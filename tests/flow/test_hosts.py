@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canter import frontier, hosts, writer
+from canter import backlog, frontier, hosts, writer
 from canter.model import Request, Response
 from canter.sites import Field, Site
 from canter.transports.replay import Sent
@@ -231,7 +231,7 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Hosts in the window, tasks in memory, paces and waiting records stay under their bounds however
     many hosts there are."""
     monkeypatch.setattr(frontier, "MAX_ACTIVE", 300)
-    monkeypatch.setattr(frontier, "MAX_JOBS", 3_000)
+    monkeypatch.setattr(backlog, "MAX_JOBS", 3_000)
     monkeypatch.setattr(hosts, "MAX_PACES", 600)
     lines = [url for n in range(5_000) for url in urls(f"h{n}.example", 2)]
     most: Counter[str] = Counter()

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from canter.engine import Engine, Relay
+from canter.elsewhere import Relay
+from canter.engine import Engine
 from canter.hosts import Paces
 from canter.stores.sqlite import SqliteWork
 from canter.transports.replay import ReplayTransport

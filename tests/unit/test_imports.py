@@ -48,15 +48,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learned": {"model"},
     "lag": set(),
     "hosts": SITES | {"rules", "pace", "policy", "robots", "learned"},
-    "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts"},
+    "backlog": {"model", "protocols", "policy", "hosts"},
+    "frontier": {"model", "protocols", "rules", "policy", "robots", "hosts", "backlog"},
     "cookies": SITES,
     "asking": SITES | {"rules", "pace", "extraction", "policy", "hosts"},
     "endings": SITES | {"extraction", "policy", "records", "hosts"},
     "permission": {"model", "protocols", "rules", "policy", "hosts", "frontier", "endings"},
     "writer": {"protocols", "hosts"},
+    "fetchers": set(),
+    "elsewhere": {"model", "extraction", "endings", "hosts"},
     "engine": SITES
     | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
-    | {"rules", "learned", "lag"},
+    | {"rules", "learned", "lag", "fetchers", "elsewhere"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES
