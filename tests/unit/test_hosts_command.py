@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,6 +37,12 @@ MEMORIES: dict[str, dict[str, Any]] = {
         "pause_reason": "503",
     },
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's clock stands still, however long the tests before these took."""
+    monkeypatch.setattr(hosts, "time", SimpleNamespace(time=lambda: NOW))
 
 
 def canter(store: Path, *arguments: str) -> Result:
