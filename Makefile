@@ -80,7 +80,7 @@ lock: $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group pyproject.toml:build --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml -c requirements-dev.txt -o requirements-bench.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra service --extra parquet pyproject.toml -c requirements-dev.txt -o requirements-service.txt
+		--extra service --extra parquet --extra tracing pyproject.toml -c requirements-dev.txt -o requirements-service.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group pyproject.toml:build -c requirements-dev.txt -o requirements-build.txt
 

@@ -28,6 +28,9 @@ robots = false
 [sites.street.fields]
 title = "h1"
 price = { css = ".price", type = "money" }
+[sources]
+nightly = "nightly.csv"
+evening = "evening.csv"
 """
 PHONE = {"width": 360, "height": 740}
 
@@ -230,10 +233,11 @@ def test_a_crawl_is_begun_and_cancelled(visit: Visit, service: Service, street: 
     page = visit.page
     loaded(page)
     page.get_by_role("button", name="Start a crawl").click()
-    page.get_by_label("Name, from").fill("nowhere")
-    page.keyboard.press("Enter")
-    expect(page.locator("#start-problem")).to_contain_text("source")
+    expect(page.get_by_label("Name, from").locator("option")).to_have_text(["evening", "nightly"])
     page.get_by_label("URLs", exact=True).check()
+    page.get_by_label("URLs, one a line").fill("http://a.example/" + "a" * 3_000)
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("#start-problem")).to_contain_text("urls")
     street.shops[0].delay = 5.0
     try:
         page.get_by_label("URLs, one a line").fill("\n".join(street.shops[0].urls(200)))

@@ -98,6 +98,9 @@ class FakeDesk:
             status=self.status, active_connections=2, stats=stats, reasons=[], workers=[], version="0.1.0"
         )
 
+    def sources(self) -> list[str]:
+        return ["nightly"]
+
     def stats(self) -> Stats:
         return Stats(
             at="2026-11-26T03:00:01.000Z", status="healthy", reasons=[], pages=5, outcomes={"ok": 4},

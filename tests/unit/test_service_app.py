@@ -158,6 +158,22 @@ def test_the_login_cannot_be_tried_at_will(locked: TestClient) -> None:
     assert answers == [401] * 5 + [429]
 
 
+def test_a_short_key_is_refused() -> None:
+    """One line that says how to make one; the key is not in it."""
+    with pytest.raises(
+        ConfigError, match=r"^the API key .* 16 characters are the least; `openssl rand"
+    ) as told:
+        Access("zq-short")
+    assert "zq" not in str(told.value)
+    assert Access("zq-short-and-more").knows("zq-short-and-more")
+
+
+def test_the_names_of_sources_need_the_key(client: TestClient, locked: TestClient) -> None:
+    """For a dialog that offers them."""
+    assert client.get("/api/sources").json() == {"sources": ["nightly"]}
+    assert locked.get("/api/sources").status_code == 401
+
+
 def test_without_a_key_other_names_and_origins_are_refused(desk: FakeDesk) -> None:
     """A page elsewhere cannot have a browser begin a crawl, nor lead its own name to this address."""
     with TestClient(assemble(desk, Access(None, local=True)), base_url="http://127.0.0.1:8080") as client:

@@ -20,8 +20,12 @@ from canter.service.refusal import Refused
 from canter.sites import Site, SiteBook
 from canter.urls import PageUrl, parse_url
 
-ACME = Site("acme", hosts=["acme.example"], fields={"title": "h1"}, max_rate=5.0, parse="os.path:join")
+SKU = {"css": ".sku", "pattern": r"SKU (\d+)"}
+ACME = Site(
+    "acme", hosts=["acme.example"], fields={"title": "h1", "sku": SKU}, max_rate=5.0, parse="os.path:join"
+)
 URLS = ["http://acme.example/1"]
+SLOW: dict[str, Any] = {"hosts": ["o.example"], "fields": {"t": {"css": "h1", "pattern": "(a+)+$"}}}
 TITLE: dict[str, Any] = {"hosts": ["other.example"], "fields": {"title": "h1"}}
 
 
@@ -60,6 +64,7 @@ def test_what_asks_for_nothing_has_no_terms() -> None:
         ({"urls": URLS, "sites": {"x": {**TITLE, "pace_key": "y"}}}, ("sites", "x", "pace_key")),
         ({"urls": URLS, "sites": {"x": {**TITLE, "robots": False}}}, ("sites", "x", "robots")),
         ({"urls": URLS, "sites": {"x": {**TITLE, "pace": "off"}}}, ("sites", "x", "pace")),
+        ({"urls": URLS, "sites": {"x": SLOW}}, ("sites", "x", "fields", "t", "pattern")),
         ({"urls": URLS, "sites": {"x": {**TITLE, "timeout": "long"}}}, ("sites", "x", "timeout")),
         ({"urls": URLS, "sites": {"x": {"fields": {"a": ">>"}}}}, ("sites", "x", "fields", "a", "css")),
         ({"urls": URLS, "sites": {"x": {"hosts": ["a"]}}}, ("sites", "x", "fields")),
@@ -70,6 +75,13 @@ def test_what_asks_for_nothing_has_no_terms() -> None:
 def test_what_would_widen_is_refused_by_its_key(body: dict[str, Any], key: tuple[str | int, ...]) -> None:
     """422, and where."""
     assert refused(body).key[: len(key)] == key
+
+
+def test_a_pattern_of_the_server_may_be_used() -> None:
+    """The regular expressions of its site file are trusted, also on another site."""
+    terms = narrowed(NewCrawl(urls=URLS, sites={"x": {**TITLE, "fields": {"number": SKU}}}), plan())
+    assert terms is not None
+    assert terms.sites[0].fields["number"].pattern == SKU["pattern"]
 
 
 def test_a_parse_function_of_the_server_may_be_named() -> None:

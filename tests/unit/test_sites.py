@@ -296,6 +296,22 @@ def test_the_longest_path_claims_and_others_fall_through() -> None:
     assert claimed(book, "https://a.example/CARDS/1") == "rest"
 
 
+def test_many_stars_do_not_multiply() -> None:
+    """A path of twenty stars is decided at once, also where nothing matches."""
+    book = SiteBook([site("a", hosts=["a.example"], paths=["/" + "*a" * 20 + "*b", "/?" + "*a" * 20 + "*b"])])
+    assert claimed(book, "https://a.example/" + "a" * 1_900) == "auto"
+    assert claimed(book, "https://a.example/?" + "a" * 1_900) == "auto"
+    assert claimed(book, "https://a.example/" + "a" * 1_900 + "b") == "a"
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
+def test_a_glob_claims_what_the_plain_expression_would(glob: str, path: str) -> None:
+    """However its regular expression is made faster."""
+    book = SiteBook([site("a", hosts=["a.example"], paths=[f"/{glob}"])])
+    plain = re.fullmatch(glob.replace("*", ".*"), path) is not None
+    assert (claimed(book, f"https://a.example/{path}") == "a") == plain
+
+
 def test_a_name_from_the_source_wins_if_it_exists() -> None:
     """The source's column `site` overrides the hosts; a name nobody has is as if it were not there."""
     book = SiteBook([site("a", hosts=["a.example"]), site("b")])

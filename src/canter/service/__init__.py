@@ -44,4 +44,4 @@ def create_app(
         from canter.service.app import service
     except ImportError as error:
         raise ConfigError(f"{needs_extra('The service', 'service')} ({error})") from error
-    return service(plan, Access(api_key))
+    return service(plan, Access(api_key), secrets=[api_key] if api_key else [])

@@ -18,16 +18,23 @@ from canter.urls import host_name
 
 COOKIE = "canter_session"
 SESSION = 12 * 3600  # seconds that a cookie holds
+SHORTEST = 16  # characters of a key
 
 
 class Access:
     """By a key, or open to whoever can connect (None).
 
     `local`: the service is asked by loopback names only, so that a page whose name was made to lead here
-    (DNS rebinding) gets nothing.
+    (DNS rebinding) gets nothing. Raises ConfigError for a key that is short enough to be guessed, or to be
+    hidden out of every word of a log.
     """
 
     def __init__(self, key: str | None, *, local: bool = False) -> None:
+        if key and len(key) < SHORTEST:
+            raise ConfigError(
+                f"the API key (CANTER_API_KEY) is too short: {SHORTEST} characters are the least; "
+                "`openssl rand -hex 32` makes one"
+            )
         self._key = key.encode() if key else None
         self._local = local
 

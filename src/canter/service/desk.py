@@ -99,6 +99,10 @@ class ServiceDesk:
         self._conductor.begin(crawl)
         return self.crawl(crawl)
 
+    def sources(self) -> list[str]:
+        """The names of [sources] in the site file."""
+        return sorted(self._plan.sources)
+
     def crawls(self, limit: int, state: State | None) -> list[Crawl]:
         """The latest crawls."""
         found: list[Crawl] = []

@@ -185,6 +185,12 @@ class Crawls(_Answer):
     crawls: list[Crawl]
 
 
+class Sources(_Answer):
+    """What a crawl may read, by name, sorted."""
+
+    sources: Annotated[list[str], Field(examples=[["nightly"]])]
+
+
 class Host(_Answer):
     """A host as it is asked now. Counts are since the service began; `rate`: requests/s of the last seconds,
     `limit`: requests/s that its pace allows, as learned."""

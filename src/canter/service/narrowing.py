@@ -118,7 +118,20 @@ def _site(name: str, table: dict[str, Any], plan: Plan) -> Site:
         raise Refused(422, mistake.text, place) from mistake
     except ConfigError as error:
         raise Refused(422, str(error), ("sites", name)) from error
+    _check_patterns(site, plan)
     return _clamped(site, plan.settings)
+
+
+def _check_patterns(site: Site, plan: Plan) -> None:
+    """A regular expression can take exponential time on a page: only those of the server are used."""
+    known = {field.pattern for own in plan.sites for field in own.fields.values()}
+    for key, field in site.fields.items():
+        if field.pattern not in known | {None}:
+            raise Refused(
+                422,
+                "only a pattern of the server's site file",
+                ("sites", site.name, "fields", key, "pattern"),
+            )
 
 
 def _clamped(site: Site, settings: Settings) -> Site:

@@ -31,6 +31,7 @@ from canter.service.models import (
     Problem,
     Problems,
     RecordsQuery,
+    Sources,
     State,
     Stats,
 )
@@ -72,6 +73,9 @@ class Desk(HasVitals, Protocol):
 
     def records(self, crawl: int, outcome: Outcome | None, changes: bool) -> Iterator[bytes]:
         """The records of a crawl as JSON lines, some at a time. Raises Refused at once."""
+
+    def sources(self) -> list[str]:
+        """The names of what a crawl may read; quick."""
 
     def stats(self) -> Stats:
         """The present; quick."""
@@ -162,6 +166,12 @@ def stream_records(
 def cancel_crawl(crawl: CrawlPath, desk: TheDesk) -> Crawl:
     """End a crawl; its records stay. Once more does nothing."""
     return desk.cancel(crawl)
+
+
+@api.get("/sources", tags=["crawls"])
+def list_sources(desk: TheDesk) -> Sources:
+    """The names that a crawl's `source` may have; what they stand for is the server's."""
+    return Sources(sources=desk.sources())
 
 
 @api.get("/hosts", tags=["hosts"])

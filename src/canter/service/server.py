@@ -76,9 +76,10 @@ def serve(
     Raises CanterError where it cannot begin.
     """
     check_exposure(host, key)
+    access = Access(key, local=key is None)
     raise_file_limit()
     listening = listen(host, port)
-    app = service(plan, Access(key, local=key is None), secrets=[key] if key else [])
+    app = service(plan, access, secrets=[key] if key else [])
     app.state.desk.open_store()
     address, bound, *_ = listening.getsockname()
     name = f"[{address}]" if ":" in address else address

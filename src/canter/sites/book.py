@@ -141,7 +141,13 @@ def _claims(site: Site) -> Iterator[_Claim]:
 
 
 def _glob(pattern: str, anything: str) -> str:
-    return anything.join(re.escape(part) for part in re.split(r"\*+", pattern))
+    """A regular expression for a glob, in time linear in the text: between stars the first place is taken and
+    kept (atomic groups, as fnmatch does), so that many stars do not multiply."""
+    first, *rest = (re.escape(part) for part in re.split(r"\*+", pattern))
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>{anything}?{part})" for part in middle) + anything + last
 
 
 def _refuse_ties(host: str, claims: list[_Claim]) -> None:

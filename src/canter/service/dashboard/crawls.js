@@ -1,6 +1,6 @@
 // The crawls: how far each is, and the dialogs that begin and cancel one.
 
-import { postJson } from "./api.js";
+import { getJson, postJson } from "./api.js";
 import { byId, el, keyed, setAttribute, setStyle, setText } from "./dom.js";
 import { clock, count, plural, rate, share, span } from "./format.js";
 
@@ -110,28 +110,38 @@ function startDialog(done) {
   const form = byId("start-form");
   const problem = byId("start-problem");
   const ofUrls = () => form.elements.of.value === "urls";
-  byId("start").addEventListener("click", () => {
-    setText(problem, "");
-    dialog.showModal();
-  });
-  byId("start-close").addEventListener("click", () => dialog.close());
-  form.addEventListener("change", () => {
+  const show = () => {
     byId("of-urls").hidden = !ofUrls();
     byId("of-source").hidden = ofUrls();
+  };
+  byId("start").addEventListener("click", async () => {
+    setText(problem, "");
+    dialog.showModal();
+    try {
+      const { sources } = await getJson("api/sources");
+      keyed(byId("start-source"), sources, (name) => name, (name) => el("option", { value: name }, name), () => {});
+      if (!sources.length) form.elements.of.value = "urls";
+      form.elements.of[0].disabled = !sources.length;
+      show();
+    } catch (error) {
+      setText(problem, error.message);
+    }
   });
+  byId("start-close").addEventListener("click", () => dialog.close());
+  form.addEventListener("change", show);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const urls = byId("start-urls").value.split("\n").map((line) => line.trim()).filter(Boolean);
-    const source = byId("start-source").value.trim();
+    const source = byId("start-source").value;
     if (ofUrls() ? !urls.length : !source) {
-      setText(problem, ofUrls() ? "Give a URL, or some, one a line." : "Give the name of a source.");
+      setText(problem, ofUrls() ? "Give a URL, or some, one a line." : "Choose a source.");
       return;
     }
     const limit = Number(byId("start-limit").value);
     try {
       done(await postJson("api/crawls", { ...(ofUrls() ? { urls } : { source }), ...(limit > 0 && { limit }) }));
       form.reset();
-      form.dispatchEvent(new Event("change"));
+      show();
       dialog.close();
     } catch (error) {
       setText(problem, error.message);
