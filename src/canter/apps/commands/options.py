@@ -27,6 +27,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+class Pace(StrEnum):
+    """How the rate of a host is decided."""
+
+    ADAPTIVE = "adaptive"
+    OFF = "off"
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="The store: a path is SQLite.  [default: canter.db]"),
@@ -45,6 +52,31 @@ DnsServerOption = Annotated[
 CaFileOption = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="The certificate authorities to trust (PEM) in place of the system's."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Processes that fetch.  [default: the processors it may use]"),
+]
+MaxConcurrentOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Requests in flight in all.  [default: 200]")
+]
+MaxPerHostOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Requests in flight on a host.  [default: 20]")
+]
+MaxRateOption = Annotated[
+    float | None, typer.Option(metavar="N", help="Requests/s a host; 0: no ceiling.  [default: 20]")
+]
+PaceOption = Annotated[
+    Pace | None,
+    typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
+]
+UserAgentOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
+]
+KeepPagesOption = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
 ]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="By the name of -o by default, else jsonl.")

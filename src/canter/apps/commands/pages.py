@@ -20,6 +20,7 @@ from canter.apps.commands.options import (
     DnsServerOption,
     FormatOption,
     SitesOption,
+    UserAgentOption,
     settings_of,
 )
 from canter.apps.results import format_of, say
@@ -45,10 +46,7 @@ def check(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Where a saved page is from.")
     ] = None,
-    user_agent: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
-    ] = None,
+    user_agent: UserAgentOption = None,
     allow_network: AllowNetworkOption = None,
     dns_server: DnsServerOption = None,
     ca_file: CaFileOption = None,

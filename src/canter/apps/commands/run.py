@@ -16,8 +16,15 @@ from canter.apps.commands.options import (
     AllowNetworkOption,
     CaFileOption,
     DnsServerOption,
+    KeepPagesOption,
+    MaxConcurrentOption,
+    MaxPerHostOption,
+    MaxRateOption,
+    PaceOption,
     SitesOption,
     StoreOption,
+    UserAgentOption,
+    WorkersOption,
     settings_of,
     store_path,
 )
@@ -28,13 +35,6 @@ from canter.errors import ConfigError, needs_extra
 from canter.run.supervisor import Order, Result, Supervisor, check_order
 from canter.stores.sqlite import SqliteCrawls
 from canter.stores.warc import prepare_folder
-
-
-class Pace(StrEnum):
-    """How the rate of a host is decided."""
-
-    ADAPTIVE = "adaptive"
-    OFF = "off"
 
 
 class Only(StrEnum):
@@ -74,23 +74,11 @@ def run(
             metavar="DURATION", help="An unfinished crawl begun so long ago goes on.  [default: 12h]"
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Processes that fetch.  [default: the processors it may use]"),
-    ] = None,
-    max_concurrent: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests in flight in all.  [default: 200]")
-    ] = None,
-    max_per_host: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests in flight on a host.  [default: 20]")
-    ] = None,
-    max_rate: Annotated[
-        float | None, typer.Option(metavar="N", help="Requests/s a host; 0: no ceiling.  [default: 20]")
-    ] = None,
-    pace: Annotated[
-        Pace | None,
-        typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
-    ] = None,
+    workers: WorkersOption = None,
+    max_concurrent: MaxConcurrentOption = None,
+    max_per_host: MaxPerHostOption = None,
+    max_rate: MaxRateOption = None,
+    pace: PaceOption = None,
     timeout: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Seconds for a whole page.  [default: 30]")
     ] = None,
@@ -141,14 +129,8 @@ def run(
             metavar="SHARE", help="The share of failed pages above which to exit 3.  [default: 0.02]"
         ),
     ] = None,
-    user_agent: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
-    ] = None,
-    keep_pages: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
-    ] = None,
+    user_agent: UserAgentOption = None,
+    keep_pages: KeepPagesOption = None,
     allow_network: AllowNetworkOption = None,
     dns_server: DnsServerOption = None,
     ca_file: CaFileOption = None,

@@ -13,12 +13,18 @@ from canter.apps.commands.options import (
     AllowNetworkOption,
     CaFileOption,
     DnsServerOption,
+    KeepPagesOption,
+    MaxConcurrentOption,
+    MaxPerHostOption,
+    MaxRateOption,
+    PaceOption,
     SitesOption,
     StoreOption,
+    UserAgentOption,
+    WorkersOption,
     settings_of,
     store_path,
 )
-from canter.apps.commands.run import Pace
 from canter.apps.results import say
 from canter.errors import ConfigError, needs_extra
 from canter.run.cpus import usable_cpus
@@ -36,31 +42,13 @@ def serve(
     sites: SitesOption = None,
     store: StoreOption = None,
     allow_network: AllowNetworkOption = None,
-    pace: Annotated[
-        Pace | None,
-        typer.Option(help="off: no pace on addresses named by --allow-network (your own servers)."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Processes that fetch.  [default: the processors it may use]"),
-    ] = None,
-    max_concurrent: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests in flight in all.  [default: 200]")
-    ] = None,
-    max_per_host: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests in flight on a host.  [default: 20]")
-    ] = None,
-    max_rate: Annotated[
-        float | None, typer.Option(metavar="N", help="Requests/s a host; 0: no ceiling.  [default: 20]")
-    ] = None,
-    user_agent: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Who you say you are; its first word is the robots.txt name."),
-    ] = None,
-    keep_pages: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Keep the pages that were read, compressed, for `canter extract`."),
-    ] = None,
+    pace: PaceOption = None,
+    workers: WorkersOption = None,
+    max_concurrent: MaxConcurrentOption = None,
+    max_per_host: MaxPerHostOption = None,
+    max_rate: MaxRateOption = None,
+    user_agent: UserAgentOption = None,
+    keep_pages: KeepPagesOption = None,
     dns_server: DnsServerOption = None,
     ca_file: CaFileOption = None,
 ) -> None:
