@@ -158,6 +158,13 @@ def test_the_login_cannot_be_tried_at_will(locked: TestClient) -> None:
     assert answers == [401] * 5 + [429]
 
 
+def test_a_body_that_names_nothing_to_crawl_is_told_what_to_give(client: TestClient) -> None:
+    """In our words alone."""
+    answer = client.post("/api/crawls", json={})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"] == "give either urls or source"
+
+
 def test_a_short_key_is_refused() -> None:
     """One line that says how to make one; the key is not in it."""
     with pytest.raises(

@@ -116,7 +116,10 @@ class _Files(StaticFiles):
 async def _invalid(_: Request, error: Exception) -> Response:
     """Each mistake with its place; not what was sent, which may be large or secret."""
     assert isinstance(error, RequestValidationError)
-    found = [Invalid(loc=list(one["loc"]), msg=one["msg"], type=one["type"]) for one in error.errors()]
+    found = [
+        Invalid(loc=list(one["loc"]), msg=one["msg"].removeprefix("Value error, "), type=one["type"])
+        for one in error.errors()
+    ]
     return JSONResponse(Problems(detail=found[:MAX_MISTAKES]).model_dump(), 422)
 
 
