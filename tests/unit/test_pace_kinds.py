@@ -76,6 +76,31 @@ def test_a_cap_on_connections_is_told_from_a_rate(refusal: int) -> None:
     assert run.refused <= 4
 
 
+@pytest.mark.parametrize(("number", "service"), [(2, 0.1), (4, 0.5), (9, 0.3)])
+def test_a_cap_is_remembered_with_the_rate_that_it_lets_through(number: int, service: float) -> None:
+    """Under a cap the spacing may be far below what goes out: what is remembered is what went out, run after
+    run, and what is used stays within a few times that."""
+    memory: dict[str, Any] | None = None
+    for day in range(3):
+        host = Host("", ConnectionCap(number, service), service, Random(day), refusal=503, spread=0.05)
+        pace = HostPace(memory=memory, random=Random(1).random)
+        run = crawl(pace, host, HALF_HOUR, start=day * DAY)
+        memory = pace.memory(day * DAY + HALF_HOUR)
+        assert run.goodput >= (0.95 if day else 0.9)
+        assert memory["rate"] == pytest.approx(run.good / HALF_HOUR, rel=0.1)
+        assert pace.rate <= 5.5 * memory["rate"]
+
+
+def test_what_a_cap_lets_through_does_not_grow_by_runs_without_an_answer() -> None:
+    """A run that ends before anything was answered remembers what it began with."""
+    pace = HostPace(random=Random(1).random)
+    crawl(pace, Host("", ConnectionCap(4, 0.5), 0.5, Random(3), refusal=503, spread=0.05), HALF_HOUR)
+    memory = before = pace.memory(HALF_HOUR)
+    for day in range(1, 4):
+        memory = HostPace(memory=memory).memory(day * DAY)
+    assert memory["rate"] == before["rate"]
+
+
 def test_a_queue_is_used_and_not_filled() -> None:
     """Latency that climbs slows the pace long before the queue refuses; it stays near the unloaded one."""
     run = cold(Queue(2, 0.2, 0.05, backlog=40), latency=0.25, network=0.05, refusal=503)

@@ -42,6 +42,7 @@ LONGEST_DRAIN = 10.0  # s
 LONGEST_PAUSE = 86_400.0  # s; who asks for more is asked again after a day
 KNOWN = 8  # requests after which there is something to remember
 JUST_NOW = 10.0  # s
+SPARE = 5.0  # times what a cap lets through: it, not the spacing, decides then when a request goes
 TARGET_STEP = 1.0 / MOVED_GROWTH  # requests/s
 
 
@@ -176,7 +177,7 @@ class HostPace(Gate):
                 self._max_in_flight = self._connections.cap
             return
         rate, search = self.rate, self._search
-        if rate >= self._ceiling or rate * self._floor >= 1.0:
+        if rate >= self._ceiling or rate * self._floor >= 1.0 or rate >= SPARE * self._deliverable():
             return
         if self._target is not None:
             self._set_rate(min(self._target, rate + TARGET_STEP))
@@ -187,6 +188,11 @@ class HostPace(Gate):
         else:
             return
         self._changed_at = now
+
+    def _deliverable(self) -> float:
+        """Requests/s that so many in flight come to (Little, 1961); inf while no answer was timed."""
+        usual = self._latency.usual
+        return self._max_in_flight / usual if usual > 0.0 else math.inf
 
     def _may_risk(self, now: float) -> bool:
         return self._violations.may_risk(now, self._sent, unsure=self._search.stage == REFUSED)
@@ -333,6 +339,7 @@ class HostPace(Gate):
         rate, search = self.rate, self._search
         if now - self._changed_at < JUST_NOW and rate < self._ceiling:  # not borne out yet
             rate *= (0.6, 0.9, 0.97)[search.stage]
+        rate = min(rate, self._deliverable())
         known = self._well and (self._recalled or self._sent >= KNOWN)
         if known:
             self._history.note(now + self._offset, rate, search.top)
@@ -374,7 +381,7 @@ class HostPace(Gate):
         self._max_in_flight = self._connections.cap
         self._noise.recall(learned.noise)
         self._violations.borne = learned.borne
-        self._target = 0.98 * top if top > 1.25 * rate else None
+        self._target = 0.98 * top if top > 1.25 * rate else SPARE * rate if learned.cap else None
         self._set_rate(rate)
 
     def _pause(self, now: float, seconds: float, reason: str) -> None:
