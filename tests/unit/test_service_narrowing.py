@@ -28,6 +28,8 @@ URLS = ["http://acme.example/1"]
 SLOW: dict[str, Any] = {"hosts": ["o.example"], "fields": {"t": {"css": "h1", "pattern": "(a+)+$"}}}
 TITLE: dict[str, Any] = {"hosts": ["other.example"], "fields": {"title": "h1"}}
 
+MANY = [f"/{n}/*" for n in range(501)]
+
 
 def plan(**settings: Any) -> Plan:
     found = resolve({"allow_network": ["127.0.0.0/8", "10.1.0.0/16"], **settings}, {}, {})
@@ -70,6 +72,8 @@ def test_what_asks_for_nothing_has_no_terms() -> None:
         ({"urls": URLS, "sites": {"x": {"hosts": ["a"]}}}, ("sites", "x", "fields")),
         ({"urls": URLS, "sites": {"x": {**TITLE, "what": 1}}}, ("sites", "x", "what")),
         ({"urls": URLS, "sites": {"x": TITLE, "y": TITLE}}, ("sites",)),
+        ({"urls": URLS, "sites": {"x": {**TITLE, "paths": MANY}}}, ("sites",)),
+        ({"urls": URLS, "sites": {"x": {**TITLE, "paths": ["/" + "a" * 500]}}}, ("sites", "x", "paths")),
     ],
 )  # fmt: skip
 def test_what_would_widen_is_refused_by_its_key(body: dict[str, Any], key: tuple[str | int, ...]) -> None:

@@ -18,6 +18,7 @@ from canter.service.refusal import Refused
 from canter.sites import Site, SiteBook
 from canter.sites.site import Mistake
 
+MAX_CLAIMS, MAX_PATH = 500, 500  # of a request's sites: hosts times paths, and characters of a path
 # Keys of a site that a request may not set: they lead to files of the server, or past what it decided.
 _OWN = ("ca_file", "client_cert", "client_key", "pace_key")
 
@@ -90,6 +91,7 @@ def _within(network: Network, allowed: Network) -> bool:
 
 def _sites(tables: dict[str, dict[str, Any]], plan: Plan) -> tuple[Site, ...]:
     sites = tuple(_site(name, table, plan) for name, table in tables.items())
+    _check_claims(sites)
     try:
         SiteBook(sites)
     except ConfigError as error:
@@ -120,6 +122,17 @@ def _site(name: str, table: dict[str, Any], plan: Plan) -> Site:
         raise Refused(422, str(error), ("sites", name)) from error
     _check_patterns(site, plan)
     return _clamped(site, plan.settings)
+
+
+def _check_claims(sites: tuple[Site, ...]) -> None:
+    """Ties between sites are looked for pair by pair, which must not keep the server busy."""
+    if sum(len(site.hosts) * max(1, len(site.paths)) for site in sites) > MAX_CLAIMS:
+        raise Refused(
+            422, f"more than {MAX_CLAIMS} hosts times paths; put them into the site file", ("sites",)
+        )
+    for site in sites:
+        if any(len(path) > MAX_PATH for path in site.paths):
+            raise Refused(422, f"a path of more than {MAX_PATH} characters", ("sites", site.name, "paths"))
 
 
 def _check_patterns(site: Site, plan: Plan) -> None:
