@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from itertools import pairwise
 
@@ -100,6 +101,22 @@ def test_retry_after_is_obeyed_and_half_a_second_more() -> None:
     pace.on_response(1.2, Sample(1.0, 200, 0.2))
     assert pace.ready_at(1.2) == pytest.approx(31.6)
     assert pace.pause_reason == "429, Retry-After 30 s"
+
+
+def test_few_requests_between_two_refusals_cost_little_of_the_rate() -> None:
+    """Strangers may have used up what a bucket held: seven requests prove no limit of a quarter."""
+    number, refused, rates = itertools.count(1), (40, 48), list[float]()
+    pace = pace_of()
+
+    def host(now: float, in_flight: int) -> tuple[float, int | None, float | None]:
+        request = next(number)
+        if request in refused:
+            rates.append(pace.rate)
+        return (0.02, 429, 1.0) if request in refused else GOOD
+
+    drive(pace, host, 60)
+    assert pace.rejections == 2
+    assert 0.6 * rates[1] <= pace.rate < rates[1]
 
 
 def test_a_later_longer_retry_after_counts() -> None:

@@ -22,6 +22,7 @@ CROWD, CROWD_GROWTH = 1.35, 100.0  # requests in flight from which growth is slo
 HOLD, LAST_HOLD = 600.0, 86_400.0  # s
 MINUTE = 60.0  # s; the longest window that is taken for granted
 WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
+LEAST_LEFT = 0.7  # share of a rate that remains after a refusal that speaks on fewer than `WEAK` requests
 LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
@@ -189,6 +190,8 @@ class Search:
             return max(min(found, 0.95 * rate), rate / 3.0 if number < FEWEST else 0.0)
         if number < WEAK and is_bare(sample):
             found = max(found, min(rate, SLOW))
+        if number < WEAK and not self.windows.found and (asked_wait(sample) or 0.0) < LONG_WAIT:
+            found = max(found, LEAST_LEFT * rate)  # strangers, or chance, may be behind it
         again = self.stage == FOUND
         self.hold = HOLD / 4 if moved else min(max(HOLD, 2 * self.hold), LAST_HOLD) if again else HOLD
         self.stage = FOUND if number >= WEAK else REFUSED
