@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+
+import orjson
 
 from bench.corpus import CORPUS
 from bench.machine import REPO, cores, describe, load
@@ -83,7 +84,7 @@ def main() -> None:
             only = tuple(part.strip() for part in given.only.split(",") if part.strip())
             outcome = scenario.run(Stage(Path(scratch), server, core, rounds, pages, only, _say))
         if given.json:
-            print(json.dumps(as_json(name, outcome, began)), flush=True)
+            print(orjson.dumps(as_json(name, outcome, began)).decode(), flush=True)  # NaN becomes null
         else:
             show(name, outcome, rounds, began)
         if given.plot:
