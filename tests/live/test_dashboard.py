@@ -291,8 +291,9 @@ def test_a_lost_connection_is_said_and_mended(browser: Browser, tmp_path: Path, 
             expect(page.get_by_role("heading", level=1)).to_have_text("Ready for the first crawl")
             expect(page.locator("#no-crawls")).to_be_visible()
         expect(page.locator("#lost")).to_contain_text("trying again")
-        service = stack.enter_context(served(tmp_path, street, *port))
         page.get_by_role("button", name="Try now").click()
+        expect(page.locator("#lost")).to_contain_text("trying again")  # nobody is there yet
+        service = stack.enter_context(served(tmp_path, street, *port))
         expect(page.locator("#connection")).to_have_text("live")
         expect(page.locator("#lost")).to_be_hidden()
         crawl(service, street.urls(1))
