@@ -102,7 +102,7 @@ class _Demo:
         self._say(
             f"A market of {len(self._truth)} local shops, {self._truth[0].pages:,} pages each. Every shop "
             "has its own markup and hides its limits and faults. Canter knows the URLs and a site file, no "
-            "more. It crawls the market twice, as on two days; each host starts at one request a second."
+            "more. It crawls the market twice, as on two days; each host is asked slowly at first."
         )
         self._title("Day 1: canter run urls.txt")
         first = self._crawl()
