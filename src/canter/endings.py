@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from canter.extraction import Extraction, Page
 from canter.hosts import PageJob
@@ -10,11 +11,33 @@ from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Verdict
 from canter.policy import Policy
 from canter.protocols import Visit, Work
 from canter.records import End, is_unchanged, mark_of, read_answer, visit_of
-from canter.sites import Site
 
 Answer = Response | Fault | None
 
 STOPPED = Verdict(Outcome.FAILED, ErrorType.TRANSIENT, "stopped before the page was fetched")
+
+
+class Ended(NamedTuple):
+    """A page whose fetch is over: by `answer` (None: no request was sent) to request `number`, at `utc`."""
+
+    job: PageJob
+    verdict: Verdict
+    answer: Answer
+    number: int
+    utc: float
+
+    @property
+    def unread(self) -> bool:
+        """Whether what it means is still to be read from it."""
+        return self.verdict.outcome is None
+
+
+class Found(NamedTuple):
+    """What reading a page gave."""
+
+    extraction: Extraction | None
+    verdict: Verdict
+    mark: int
 
 
 class Endings:
@@ -24,32 +47,31 @@ class Endings:
         self._work = work
         self._policy = policy
 
-    def visit(self, job: PageJob, verdict: Verdict, answer: Answer, number: int, utc: float) -> Visit:
-        """How the task of `job` ended: by `answer` (None: no request was sent) to request `number`."""
-        extraction, mark = None, None
-        read = verdict.outcome is None
-        if read:
-            assert isinstance(answer, Response)
-            assert job.site is not None
-            extraction, verdict, mark = self._read(job, job.site, answer)
-        task = job.task
-        return visit_of(
-            End(
-                task=task, site=job.site, verdict=verdict, utc=utc, number=number,
-                request_id=request_id(task.crawl, number) if number else None,
-                answer=answer, extraction=extraction, mark=mark, last=partial(self._work.last_fields, task),
-                keep=read and self._policy.settings.keep_pages is not None,
-            )
-        )  # fmt: skip
-
-    def _read(self, job: PageJob, site: Site, answer: Response) -> tuple[Extraction | None, Verdict, int]:
-        """What the page holds, what that means, and its mark. An unchanged page is not read again."""
+    def read(self, ended: Ended) -> Found:
+        """What an unread page holds and what that means. An unchanged page is not read again."""
+        job, answer = ended.job, ended.answer
+        assert isinstance(answer, Response)
+        assert job.site is not None
         mark = mark_of(job.url, answer)
-        if is_unchanged(job.task.page, site, mark):
+        if is_unchanged(job.task.page, job.site, mark):
             fields = self._work.last_fields(job.task)
             if fields is not None:
-                return Extraction(fields, [], [], {}), Verdict(Outcome.OK), mark
-        return *read_answer(self._policy.extractor(site), job.url, answer), mark
+                return Found(Extraction(fields, [], [], {}), Verdict(Outcome.OK), mark)
+        return Found(*read_answer(self._policy.extractor(job.site), job.url, answer), mark)
+
+    def visit(self, ended: Ended, found: Found | None) -> Visit:
+        """How the task ended; `found`: what an unread page gave."""
+        task = ended.job.task
+        extraction, verdict, mark = found or (None, ended.verdict, None)
+        return visit_of(
+            End(
+                task=task, site=ended.job.site, verdict=verdict, utc=ended.utc, number=ended.number,
+                request_id=request_id(task.crawl, ended.number) if ended.number else None,
+                answer=ended.answer, extraction=extraction, mark=mark,
+                last=partial(self._work.last_fields, task),
+                keep=found is not None and self._policy.settings.keep_pages is not None,
+            )
+        )  # fmt: skip
 
 
 def no_robots(verdict: Verdict) -> Verdict:

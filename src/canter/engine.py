@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from canter.asking import meaning_of, request_of, sample_of
 from canter.cookies import SiteCookies
 from canter.elsewhere import Elsewhere, Relay
-from canter.endings import STOPPED, Endings, answer_fetch, page_of
+from canter.endings import STOPPED, Ended, Endings, answer_fetch, page_of
 from canter.extraction import Page
 from canter.fetchers import Fetchers
 from canter.frontier import Frontier
@@ -30,7 +30,8 @@ from canter.protocols import Batch, Keeper, Observer, PaceFacts, Transport, Visi
 from canter.rules.classify import classify
 from canter.rules.redirects import Redirect
 from canter.rules.schedule import Backoff, Done, RetryLater, next_step
-from canter.sites import AUTO, Site
+from canter.sites import AUTO
+from canter.unread import Unread
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
@@ -75,7 +76,6 @@ class Engine:
         self._offset = offset
         self.number = first_number  # of the last request
         self._deliver = deliver
-        self._reading = reading
         self._elsewhere = Elsewhere(relay, self._fail)
         self._fetchers = Fetchers(
             policy.settings.max_concurrent, self._fetch_on, self._ready_at, self._is_held, self._fail
@@ -88,6 +88,7 @@ class Engine:
         )
         self._permission = Permission(self._frontier, policy, observer, offset, self._ask_elsewhere)
         self._endings = Endings(work, policy)
+        self._unread = Unread(self._endings, reading, self._take)
         self._cookies = SiteCookies()
         self._closed = asyncio.Event()
         self._quiet = asyncio.Event()  # nothing is in flight
@@ -153,6 +154,7 @@ class Engine:
         self._lag.stop()
         await self._fetchers.close()
         await self._elsewhere.close()
+        self._read()
         for job in list(self._frontier.awaited()):
             answer_fetch(job, None, STOPPED)
         self._frontier.remember_all(self._loop.time())
@@ -170,12 +172,17 @@ class Engine:
         """
         self._frontier.leave(shards, self._loop.time())
         while self._frontier.holds(shards) and not self._over.done():
-            await self._writer.flushed()
+            await self._flushed()
             await asyncio.sleep(LET_GO)
         if self._over.done():
             await self._closed.wait()
         else:
-            await self._writer.flushed()
+            await self._flushed()
+
+    async def _flushed(self) -> None:
+        """All that was answered is read and committed."""
+        self._read()
+        await self._writer.flushed()
 
     async def fetch(
         self,
@@ -302,9 +309,7 @@ class Engine:
             await self._permission.answered(host, job, answer, verdict, now)
             now = self._loop.time()
         else:
-            self._reading(job.task)
             self._page_answered(host, job, answer, verdict, number, now)
-            self._reading(None)
         self._frontier.ended(host, now)
 
     def _request(self, host: Host, job: Job, now: float) -> Request:
@@ -399,15 +404,28 @@ class Engine:
         if job.future:
             answer_fetch(job, answer, verdict)
             return
-        visit = self._endings.visit(job, verdict, answer, number, now + self._offset)
-        if job.site and (job.site.parse or job.site is AUTO):
-            self._declare(job.site, visit)
+        ended = Ended(job, verdict, answer, number, now + self._offset)
+        if not ended.unread:
+            self._take(job, self._endings.visit(ended, None))
+            return
+        if not self._unread:
+            self._loop.call_soon(self._read)
+        if not self._unread.add(ended):
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            self._unread.read()
+        except Exception as error:
+            self._fail(error)
+
+    def _take(self, job: PageJob, visit: Visit) -> None:
+        site = job.site
+        if site and (site.parse or site is AUTO):
+            declared = self._writer.batch.declared.setdefault(site.name, {})
+            declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
         self._writer.end(visit)
         self._observer.record(visit.record)
-
-    def _declare(self, site: Site, visit: Visit) -> None:
-        declared = self._writer.batch.declared.setdefault(site.name, {})
-        declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
 
     def _ask_elsewhere(self, job: RobotsJob) -> None:
         """A robots.txt leads to a host of another process."""

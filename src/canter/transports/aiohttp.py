@@ -8,15 +8,15 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import aiohttp
-import yarl
+from aiohttp import connector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType
+from aiohttp.http_exceptions import HttpProcessingError
 
-from canter.model import Fault, FaultKind, Request, Response, Tls
+from canter.model import Fault, FaultKind, Limits, Request, Response, Tls
 from canter.transports.addresses import AddressGuard, Network
 from canter.transports.answer import Answer, readable
 from canter.transports.body import Body
@@ -24,21 +24,16 @@ from canter.transports.budget import BodyBudget, Hold
 from canter.transports.connection import Connection, asking
 from canter.transports.decoding import OFFERED, DecodingError, decoder
 from canter.transports.dns import Names
-from canter.transports.faults import (
-    MAX_HEADERS,
-    MAX_LINE,
-    AddressRefused,
-    NoAnswer,
-    Phase,
-    Progress,
-    explain,
-)
+from canter.transports.faults import AddressRefused, NoAnswer, Phase, Progress, explain
+from canter.transports.origin import Origin, parts_of
 from canter.transports.tls import contexts
-from canter.urls import host_of
 
-_READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 _KEEP_ALIVE = 30.0  # s an idle connection is kept
 _MOST_DIALLED = 16  # addresses of a host, tried one after another until one answers
+_MOST_ORIGINS = 20_000  # kept at once
+_FAILURES = (
+    aiohttp.ClientError, HttpProcessingError, TimeoutError, ValueError, DecodingError, MemoryError
+)  # fmt: skip
 _ACCEPT = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"
 
 
@@ -70,7 +65,7 @@ class AiohttpTransport:
         self._busy: set[ResponseHandler] = set()  # those that carry one now
         self._guard = AddressGuard(allow_networks)
         self.resolver = GuardedResolver(self._guard, Names(dns_servers))
-        connector = aiohttp.TCPConnector(
+        self._connector = aiohttp.TCPConnector(
             limit=0,
             limit_per_host=0,
             resolver=self.resolver,
@@ -79,18 +74,9 @@ class AiohttpTransport:
             socket_factory=self._socket,
         )
         # aiohttp offers no other way to a protocol of one's own.
-        connector._factory = partial(Connection, asyncio.get_running_loop())  # type: ignore[assignment]
-        self.session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": OFFERED},
-            auto_decompress=False,
-            read_bufsize=_READ_BUFFER,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=MAX_HEADERS,
-            response_class=Answer,
-        )
+        self._connector._factory = partial(Connection, asyncio.get_running_loop())  # type: ignore[assignment]
+        self._headers = {"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": OFFERED}
+        self._origins: dict[tuple[str, Tls], Origin] = {}
 
     async def send(self, request: Request) -> Response | Fault:
         """The whole answer, or why there is none. Raises RuntimeError once the transport is closed.
@@ -101,15 +87,37 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close every connection; requests in flight end as faults."""
-        await self.session.close()
+        await self._connector.close()
         await self.resolver.close()
 
     def leave(self, host: str) -> None:
         """Close the idle connections to a host key; one that carries a request closes after its answer."""
+        for origin in (f"http://{host}", f"https://{host}"):
+            for tls in self.contexts:
+                self._origins.pop((origin, tls), None)
         for peer in list(self._of_host.get(host, ())):
             peer.force_close()
             if peer not in self._busy and peer.transport is not None:
                 peer.transport.close()
+
+    def origin(self, url: str, tls: Tls) -> Origin:
+        """Where requests to an origin (scheme, host, port) go."""
+        origin = self._origins.get((url, tls))
+        if origin is None:
+            if len(self._origins) >= _MOST_ORIGINS:
+                self._origins.clear()
+            origin = self._origins[url, tls] = Origin(url, self.contexts[tls], self._headers)
+        return origin
+
+    async def connect(self, route: aiohttp.ClientRequest, limits: Limits) -> connector.Connection:
+        """A connection, of the pool or new. Raises aiohttp.ClientError; RuntimeError once this is closed."""
+        if self._connector.closed:
+            raise RuntimeError("the transport is closed")
+        timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect_timeout)
+        try:
+            return await self._connector.connect(route, [], timeout)
+        except TimeoutError as exc:
+            raise aiohttp.ConnectionTimeoutError from exc
 
     def carry(self, peer: ResponseHandler, host: str) -> bool:
         """Count a connection about to carry a request, until `rest`. Whether it has carried one before."""
@@ -190,7 +198,6 @@ class _Exchange:
         self._waited = 0.0  # s spent on the body budget
         self._clock: asyncio.Timeout
         self._answer: Answer | None = None
-        self._peer: Connection | None = None
         self._host = ""
         self._phase = Phase.CONNECT
         self._bound = "timeout"  # the limit that the clock runs on
@@ -207,16 +214,10 @@ class _Exchange:
                     if not exc.stale:
                         raise
                     return await self._attempt(fresh=True)
-        except (aiohttp.ClientError, TimeoutError, ValueError, DecodingError, MemoryError) as exc:
+        except _FAILURES as exc:
             return self._fault(*explain(exc, self._progress()))
         finally:
             asking.reset(token)
-
-    @property
-    def first_byte_timeout(self) -> float:
-        """Seconds from the request to the first byte of its answer."""
-        limits = self._request.limits
-        return limits.read_timeout if limits.first_byte_timeout is None else limits.first_byte_timeout
 
     def dialling(self) -> None:
         """A connection is about to be tried."""
@@ -233,12 +234,6 @@ class _Exchange:
             self._bound = "tls_timeout"
             self._clock.reschedule(until)
 
-    def sending(self, peer: Connection) -> bool:
-        """The request goes out over `peer`. Whether that connection has carried one before."""
-        self._enter(Phase.ANSWER)
-        self._peer = peer
-        return self._transport.carry(peer, host_of(self._request.url))
-
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         if self._bound != "timeout":
@@ -247,44 +242,29 @@ class _Exchange:
 
     async def _attempt(self, fresh: bool = False) -> Response | Fault:
         self._phase = Phase.CONNECT
+        transport, request = self._transport, self._request
+        url, host, target = parts_of(request.url)
+        origin = transport.origin(url, request.tls)
+        self._host = origin.host
+        headers = {**request.headers, "Connection": "close"} if fresh else request.headers
+        head = origin.head(target, headers)
+        link = await transport.connect(origin.apart() if fresh else origin.route, request.limits)
+        self._enter(Phase.ANSWER)
+        peer = link.protocol
+        assert peer is not None
+        answer = Answer(link, reused=transport.carry(peer, host))
         try:
-            answer = self._answer = await self._open(fresh)
-            try:
-                body = await self._read(answer)
-            finally:
-                answer.close()  # of no effect on an answer that was read to its end
+            await answer.begin(head, request.limits)
+            self._answer = answer
+            body = await self._read(answer)
         finally:
-            if self._peer is not None:
-                self._transport.rest(self._peer)
+            answer.close()  # of no effect on an answer that was read to its end
+            transport.rest(peer)
         if isinstance(body, Fault):
             return body
-        headers = readable(answer.headers)
-        return Response(self._request.url, answer.status, headers, body, answer.latency, self._elapsed())
-
-    async def _open(self, fresh: bool) -> Answer:
-        """Send the request and read the answer's head. `fresh`: over a connection of its own."""
-        limits = self._request.limits
-        headers = self._request.headers
-        url = yarl.URL(self._request.url, encoded=True)
-        self._host = url.raw_host or ""
-        options: dict[str, Any] = {}
-        if fresh:
-            # The name is the one aiohttp takes anyway, but given here it takes part in the key of
-            # the pool: no connection there matches.
-            options["server_hostname"] = self._host
-            headers = {**headers, "Connection": "close"}
-        answer = await self._transport.session.get(
-            url,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=limits.connect_timeout, sock_read=limits.read_timeout
-            ),
-            allow_redirects=False,
-            ssl=self._transport.contexts[self._request.tls],
-            **options,
+        return Response(
+            request.url, answer.status, readable(answer.headers), body, answer.latency, self._elapsed()
         )
-        assert isinstance(answer, Answer)
-        return answer
 
     async def _read(self, answer: Answer) -> bytes | Fault:
         limit = self._request.limits.max_body

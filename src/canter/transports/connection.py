@@ -6,36 +6,31 @@ import asyncio
 import math
 import re
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
+from canter.model import Limits
 from canter.transports.chunks import LineEnds
-from canter.transports.faults import MAX_HEAD, FirstByteTimeout, HeadTooLarge
+from canter.transports.faults import MAX_HEAD, MAX_HEADERS, MAX_LINE, FirstByteTimeout, HeadTooLarge
 from canter.transports.heads import BadHead, usable
 
 _END = re.compile(rb"\n\r?\n")  # of a head; a line may end without CR, RFC 9112 section 2.2
 _VERSION = b"HTTP/"
+READ_BUFFER = 64 * 1024  # wire bytes of one answer; twice as many pause its socket
 
 
 class Asking(Protocol):
     """Who asks; is told how far the request is."""
-
-    @property
-    def first_byte_timeout(self) -> float:
-        """Seconds that the first byte of the answer may take."""
 
     def dialling(self) -> None:
         """A connection is about to be tried."""
 
     def dialled(self) -> None:
         """There is a connection; its TLS handshake begins, where it has one."""
-
-    def sending(self, peer: Connection) -> bool:
-        """The request goes out over `peer`. Whether that connection has carried one before."""
 
 
 asking: ContextVar[Asking] = ContextVar("asking")  # of the running task
@@ -56,7 +51,6 @@ class Connection(ResponseHandler):
         self._head_size = 0  # bytes of the heads of this answer before the part
         self._body_begins = False  # in chunks
         self._line_ends: LineEnds | None = None
-        self._first_byte_timeout = 0.0
         self._due = self._armed = 0.0  # loop times: of the next byte at the latest, and of the timer
         asking.get().dialled()
 
@@ -65,16 +59,22 @@ class Connection(ResponseHandler):
         """Whether a byte of an answer to the last request has come."""
         return not self._awaits_head or bool(self._head_size or self._part)
 
-    def set_response_params(self, **options: Any) -> None:
+    def ask(self, head: bytes, limits: Limits) -> None:
+        """Send a request. `read` gives the head of its answer, or raises what became of the connection."""
         self._awaits_head = True
         self._part.clear()
         self._head_size = 0
         self._body_begins, self._line_ends = False, None
-        self._first_byte_timeout = asking.get().first_byte_timeout
-        super().set_response_params(**options)
-
-    def start_timeout(self) -> None:
-        self._due = self._loop.time() + self._first_byte_timeout
+        self.set_response_params(
+            read_until_eof=True, auto_decompress=False, read_timeout=limits.read_timeout,
+            read_bufsize=READ_BUFFER,
+            max_line_size=MAX_LINE, max_field_size=MAX_LINE, max_headers=MAX_HEADERS,
+        )  # fmt: skip
+        if self.transport is None or self.transport.is_closing():
+            return
+        self.transport.write(head)
+        first_byte = limits.first_byte_timeout
+        self._due = self._loop.time() + (limits.read_timeout if first_byte is None else first_byte)
         self._arm()
 
     def _reschedule_timeout(self) -> None:
