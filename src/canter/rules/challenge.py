@@ -123,7 +123,7 @@ def challenge(answer: Response) -> str | None:
         return None
     title = _title(body[:_HEAD])
     titled = _search(_TITLES, title) is not None
-    if not titled and (len(body) > SMALL or body.count(b"<a ") > FEW_LINKS):
+    if not titled and (len(body) > SMALL or _has_many_links(body)):
         return None
     page = _Little.of(body)
     if page is None or page.has_content():
@@ -146,6 +146,16 @@ def marked_by_header(headers: Mapping[str, str]) -> str | None:
 def _is_html(answer: Response) -> bool:
     kind = answer.headers.get("Content-Type", "")
     return "html" in kind.lower() if kind else answer.body[:256].lstrip().startswith(b"<")
+
+
+def _has_many_links(body: bytes) -> bool:
+    """Whether there are over FEW_LINKS; most pages have them early on."""
+    at = -1
+    for _ in range(FEW_LINKS + 1):
+        at = body.find(b"<a ", at + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def _title(head: bytes) -> str:
