@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import random
 from collections.abc import Awaitable, Callable, Iterable
 
-from canter.asking import meaning_of, request_of, sample_of
-from canter.cookies import SiteCookies
+from canter.asking import request_of, sample_of
 from canter.elsewhere import Elsewhere, Relay
-from canter.endings import STOPPED, Ended, Endings, answer_fetch, page_of
+from canter.endings import STOPPED, answer_fetch, page_of
 from canter.extraction import Page
 from canter.fetchers import Fetchers
 from canter.frontier import Frontier
@@ -24,14 +22,11 @@ from canter.hosts import Host, Job, Notes, Paces, PageJob, RobotsJob, Turn
 from canter.lag import LoopLag
 from canter.learned import Pause
 from canter.model import ErrorType, Fault, Limits, Request, Response, Sink, Task, Verdict
+from canter.outcomes import Outcomes
 from canter.permission import Permission
 from canter.policy import Policy
 from canter.protocols import Batch, Keeper, Observer, PaceFacts, Transport, Visit, Work
 from canter.rules.classify import classify
-from canter.rules.redirects import Redirect
-from canter.rules.schedule import Backoff, Done, RetryLater, next_step
-from canter.sites import AUTO
-from canter.unread import Unread
 from canter.urls import BadUrl, parse_url
 from canter.writer import Writer
 
@@ -80,16 +75,11 @@ class Engine:
         self._fetchers = Fetchers(
             policy.settings.max_concurrent, self._fetch_on, self._ready_at, self._is_held, self._fail
         )
-        self._random = random.Random(seed)
-        self._backoff = Backoff()
         paces = Paces(work, policy, observer, offset) if paces is None else paces
         self._frontier = Frontier(
             work, policy, observer, paces, offset=offset, stirred=self._fetchers.arm, left=transport.leave
         )
         self._permission = Permission(self._frontier, policy, observer, offset, self._ask_elsewhere)
-        self._endings = Endings(work, policy)
-        self._unread = Unread(self._endings, reading, self._take)
-        self._cookies = SiteCookies()
         self._closed = asyncio.Event()
         self._quiet = asyncio.Event()  # nothing is in flight
         self._quiet.set()
@@ -97,6 +87,10 @@ class Engine:
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._writer = Writer(work, 0, self._take_notes, self._committed, keeper, keeps_time=keeps_time)
         self._writing: asyncio.Task[None] | None = None
+        self._outcomes = Outcomes(
+            work, policy, observer, self._frontier, self._elsewhere, self._writer,
+            offset=offset, reading=reading, failed=self._fail, seed=seed,
+        )  # fmt: skip
         self.in_flight = 0
         self._lag = LoopLag(self._loop, lambda: self.in_flight > 0, self._wake)
 
@@ -154,7 +148,7 @@ class Engine:
         self._lag.stop()
         await self._fetchers.close()
         await self._elsewhere.close()
-        self._read()
+        self._outcomes.read()
         for job in list(self._frontier.awaited()):
             answer_fetch(job, None, STOPPED)
         self._frontier.remember_all(self._loop.time())
@@ -181,7 +175,7 @@ class Engine:
 
     async def _flushed(self) -> None:
         """All that was answered is read and committed."""
-        self._read()
+        self._outcomes.read()
         await self._writer.flushed()
 
     async def fetch(
@@ -309,13 +303,13 @@ class Engine:
             await self._permission.answered(host, job, answer, verdict, now)
             now = self._loop.time()
         else:
-            self._page_answered(host, job, answer, verdict, number, now)
+            self._outcomes.answered(host, job, answer, verdict, number, now)
         self._frontier.ended(host, now)
 
     def _request(self, host: Host, job: Job, now: float) -> Request:
         cookie = ""
         if isinstance(job, PageJob):
-            cookie = self._cookies.header(job.site, job.url, now + self._offset)
+            cookie = self._outcomes.cookies.header(job.site, job.url, now + self._offset)
         return request_of(job, host.name, self._policy, cookie)
 
     def _dropped(self, host: Host, job: Job) -> None:
@@ -337,57 +331,6 @@ class Engine:
                 "host_paused", host=host.name, seconds=paused.until - paused.at, reason=paused.reason
             )
 
-    # ---- pages
-
-    def _page_answered(
-        self,
-        host: Host,
-        job: PageJob,
-        answer: Response | Fault,
-        verdict: Verdict,
-        number: int,
-        now: float,
-    ) -> None:
-        task = job.task
-        if not task.attempt and not task.waits and not task.hops:
-            host.paced.budget.on_first_attempt()
-        self._cookies.take(job.site, job.url, answer, now + self._offset)
-        meaning = meaning_of(answer, verdict, job, self._policy)
-        if isinstance(meaning, Redirect):
-            self._frontier.succeeded(host)
-            self._redirect(host, job, meaning, now)
-            return
-        verdict = meaning
-        if verdict.healthy:
-            self._frontier.succeeded(host)
-        else:
-            self._frontier.failed(host, verdict, now)
-        step = next_step(verdict, task.attempt, task.waits, self._policy.attempts(job.site))
-        task.attempt, task.waits = step.attempt, step.waits
-        if isinstance(step, Done) or (isinstance(step, RetryLater) and job.future):
-            self._end_page(job, verdict, answer, number, now)
-        elif isinstance(step, RetryLater):
-            delay = self._backoff.delay(task.attempt, self._random.random()) + host.paced.budget.reserve(now)
-            self._observer.event(
-                "retry", host=host.name, url=task.target, seconds=delay, reason=verdict.message
-            )
-            self._writer.batch.retries.append((task, now + self._offset + delay))
-            self._writer.added()
-        else:
-            self._frontier.again(host, job, now)
-
-    def _redirect(self, host: Host, job: PageJob, led: Redirect, now: float) -> None:
-        job.task.hops.append(led.url.href)
-        if led.url.host == host.name:
-            self._frontier.again(host, job, now)
-        elif job.future and (target := self._frontier.adopt(led.url.host, now)):
-            self._frontier.again(target, job, now)
-        elif job.future:
-            self._elsewhere.see_through(job)
-        else:
-            self._writer.batch.moves.append((job.task, led.url.host))
-            self._writer.added()
-
     def _end_unasked(self, turn: Turn, verdict: Verdict) -> None:
         """End a job without a request: forbidden by robots.txt, no site, its host given up."""
         now = self._loop.time()
@@ -395,37 +338,8 @@ class Engine:
         if isinstance(job, RobotsJob):
             self._permission.failed(job, verdict, now)
         else:
-            self._end_page(job, verdict, None, 0, now)
+            self._outcomes.end(job, verdict, None, 0, now)
         self._frontier.ended(turn.host, now)
-
-    def _end_page(
-        self, job: PageJob, verdict: Verdict, answer: Response | Fault | None, number: int, now: float
-    ) -> None:
-        if job.future:
-            answer_fetch(job, answer, verdict)
-            return
-        ended = Ended(job, verdict, answer, number, now + self._offset)
-        if not ended.unread:
-            self._take(job, self._endings.visit(ended, None))
-            return
-        if not self._unread:
-            self._loop.call_soon(self._read)
-        if not self._unread.add(ended):
-            self._read()
-
-    def _read(self) -> None:
-        try:
-            self._unread.read()
-        except Exception as error:
-            self._fail(error)
-
-    def _take(self, job: PageJob, visit: Visit) -> None:
-        site = job.site
-        if site and (site.parse or site is AUTO):
-            declared = self._writer.batch.declared.setdefault(site.name, {})
-            declared.update({name: site.declared.get(name, "") for name in visit.record.fields})
-        self._writer.end(visit)
-        self._observer.record(visit.record)
 
     def _ask_elsewhere(self, job: RobotsJob) -> None:
         """A robots.txt leads to a host of another process."""

@@ -58,9 +58,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "writer": {"protocols", "hosts"},
     "fetchers": set(),
     "elsewhere": {"model", "extraction", "endings", "hosts"},
+    "outcomes": SITES
+    | {"rules", "policy", "hosts", "frontier", "cookies", "asking", "endings", "unread", "elsewhere"}
+    | {"writer"},
     "engine": SITES
-    | {"extraction", "policy", "hosts", "frontier", "permission", "cookies", "asking", "endings", "writer"}
-    | {"rules", "learned", "lag", "fetchers", "elsewhere", "unread"},
+    | {"extraction", "policy", "hosts", "frontier", "permission", "asking", "endings", "writer"}
+    | {"rules", "learned", "lag", "fetchers", "elsewhere", "outcomes"},
     # assembly: adapters are chosen here and nowhere else
     "feed": {"errors", "urls", "sources", "stores"},
     "crawler": SITES

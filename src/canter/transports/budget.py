@@ -14,9 +14,9 @@ class BodyBudget:
     stand still: `held` stays within the limit and what that one body takes beyond it. What a
     waiting reader has just received, one stream buffer at most, is not counted until it is let on.
 
-    A permit ends when its `Hold` closes, at the return of the transport's `send`. That is right
-    although the caller still has the body then: it extracts from it before anything else runs, so
-    one body at a time lives beyond its permit.
+    A permit ends when its `Hold` closes, at the return of the transport's `send`. The caller still
+    has the body then, and reads a few together: `canter.unread.MOST_BYTES` and one body live beyond
+    their permits.
     """
 
     def __init__(self, limit: int) -> None:
