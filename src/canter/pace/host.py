@@ -28,7 +28,7 @@ from canter.pace.latency import Latency
 from canter.pace.memory import History, read
 from canter.pace.noise import Load, Noise
 from canter.pace.promise import Promise, promised_rate
-from canter.pace.search import HOLD, MOVED_GROWTH, REFUSED, UNKNOWN, Search, State
+from canter.pace.search import FOUND, HOLD, MOVED_GROWTH, REFUSED, SURE, UNKNOWN, Search, State
 from canter.pace.violations import Violations
 
 START_RATE = 1.5  # requests/s
@@ -42,6 +42,7 @@ LONGEST_DRAIN = 10.0  # s
 LONGEST_PAUSE = 86_400.0  # s; who asks for more is asked again after a day
 KNOWN = 8  # requests after which there is something to remember
 JUST_NOW = 10.0  # s
+CLOSE = 1.25  # times a rate that held: what failed there is its limit, and not another
 SPARE = 5.0  # times what a cap lets through: it, not the spacing, decides then when a request goes
 TARGET_STEP = 1.0 / MOVED_GROWTH  # requests/s
 
@@ -199,7 +200,7 @@ class HostPace(Gate):
 
     def _follow(self, now: float, headers: Mapping[str, str]) -> bool:
         """Whether RateLimit headers set the rate."""
-        said = self._promise.heard(headers, now + self._offset)
+        said = self._promise.heard(headers, now + self._offset, self.in_flight)
         if said is None:
             return False
         rate = promised_rate(*said, self.in_flight)
@@ -241,6 +242,8 @@ class HostPace(Gate):
         if odd and self._noise.share:
             return
         self._violations.add(now)
+        if wait is None and not bare:
+            self._search.counted()
         pause = LADDER[self._search.windows.found] if wait is None else wait + RETRY_AFTER_MARGIN
         self._before = self._search.state(self.rate) if bare else None
         if not odd:
@@ -338,7 +341,7 @@ class HostPace(Gate):
         """What a later run may start from, JSON-able; rates are requests/s, times UTC seconds."""
         rate, search = self.rate, self._search
         if now - self._changed_at < JUST_NOW and rate < self._ceiling:  # not borne out yet
-            rate *= (0.6, 0.9, 0.97)[search.stage]
+            rate *= max(0.6, 1.0 - JUST_NOW / search.span(now, rate, self._latency.usual))
         rate = min(rate, self._deliverable())
         known = self._well and (self._recalled or self._sent >= KNOWN)
         if known:
@@ -347,6 +350,7 @@ class HostPace(Gate):
             "rate": rate if known else None,
             "failed": None if math.isinf(search.failed) else search.failed,
             "rejections": self.rejections,
+            "held": not self.rejections and self._sent >= SURE,
             "stage": search.stage,
             "hold": search.hold,
             "borne": self._violations.borne,
@@ -382,6 +386,8 @@ class HostPace(Gate):
         self._noise.recall(learned.noise)
         self._violations.borne = learned.borne
         self._target = 0.98 * top if top > 1.25 * rate else SPARE * rate if learned.cap else None
+        if learned.held and search.stage == FOUND and rate < search.failed < CLOSE * rate:
+            rate = (rate + search.failed) / 2
         self._set_rate(rate)
 
     def _pause(self, now: float, seconds: float, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 BINS, WIDTH = 96, 0.25  # s; twice as wide whenever they are full
 BLUR = 1.0  # requests; what backlogs are uncertain by
@@ -45,6 +45,15 @@ class Ledger:
                 end = min(begin + width, max(until, begin + 1e-9))
                 total += number * min(1.0, max(0.0, (end - max(begin, since)) / (end - begin)))
         return total
+
+    def steps(self, until: float) -> Iterator[tuple[float, int]]:
+        """The end of each bin and its requests, up to `until`."""
+        end = self.start
+        for number in self._bins:
+            end = min(end + self._width, until)
+            yield end, number
+        if end < until:
+            yield until, 0
 
     def backlog(self, rate: float, until: float, backlog: float = 0.0) -> float:
         """What a bucket drained at `rate` holds at `until`, having begun with `backlog` (Lindley, 1952)."""

@@ -61,6 +61,7 @@ class Learned:
     noise: float
     window: float
     slow: bool
+    held: bool
     hours: list[list[float]]
 
 
@@ -85,6 +86,7 @@ def read(memory: Mapping[str, Any]) -> Learned | None:
         noise=_between(0.0, memory["noise"], 1.0),
         window=_between(0.0, memory["window"], 86_400.0),
         slow=bool(memory["slow"]),
+        held=bool(memory.get("held")),
         hours=rows,
     )
 

@@ -8,7 +8,7 @@ from canter.pace.signals import rate_limit
 
 TRUST = 2  # answers in a row whose counts went down with our requests
 SHARE = 0.992
-LEAST_RESET = 5.0  # s; no sprint at the end of a window
+LEAST_RESET = 2.0  # s; no sprint at the end of a window
 
 
 class Promise:
@@ -20,8 +20,11 @@ class Promise:
         self._said: tuple[float, float] | None = None
         self._trust = 0
 
-    def heard(self, headers: Mapping[str, str], now_utc: float) -> tuple[float, float] | None:
-        """(remaining, reset) when it can be relied on; a count that does not go down is a lie."""
+    def heard(self, headers: Mapping[str, str], now_utc: float, in_flight: int) -> tuple[float, float] | None:
+        """(remaining, reset) when it can be relied on; a count that does not go down is a lie.
+
+        A little up is none while others are `in_flight`: answers overtake each other.
+        """
         if self._trust < 0:
             return None
         told = rate_limit(headers, now_utc)
@@ -32,7 +35,10 @@ class Promise:
         if said is None:
             return None
         if last is not None and self._trust < TRUST:
-            self._trust += 1 if said[0] < last[0] else -1
+            if said[0] < last[0]:
+                self._trust += 1
+            elif not 0 <= said[0] - last[0] < in_flight:
+                self._trust -= 1
         return said if self._trust >= TRUST else None
 
     def broken(self, in_flight: int) -> None:

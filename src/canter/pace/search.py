@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from canter.pace.gate import Sample, asked_wait, is_bare
 from canter.pace.ledger import Ledger, Refusals
-from canter.pace.windows import FEW, LONG_WAIT, SLOW, Windows
+from canter.pace.windows import FEW, LONG_WAIT, MINUTE, SLOW, Windows
 
 UNKNOWN, REFUSED, FOUND = range(3)
 GROWTH = (5.0, 40.0, 300.0)  # s in which the rate grows e-fold, by what is known
@@ -20,7 +20,6 @@ WINDOW_GROWTH = (300.0, 300.0, 1_200.0)  # s, the same: a minute's count tells m
 QUEUE_GROWTH, MOVED_GROWTH = 100.0, 20.0  # s
 CROWD, CROWD_GROWTH = 1.35, 100.0  # requests in flight from which growth is slower; s at most
 HOLD, LAST_HOLD = 600.0, 86_400.0  # s
-MINUTE = 60.0  # s; the longest window that is taken for granted
 WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
 LEAST_LEFT = 0.7  # share of a rate that remains after a refusal that speaks on fewer than `WEAK` requests
 LONG_ENOUGH = 30.0  # s between two refusals, for a good one
@@ -28,6 +27,7 @@ MOVED = 0.15  # change of the logarithm of a limit that is more than error
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
 UNLUCKY = 0.9  # share of a rate that was borne until one request was refused soon after another
 FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
+IN_A_ROW = 2  # refusals that followed one another so closely: pauses of seconds are too short
 IDLE = 120.0  # s without a request, after which nothing is known of what a limit has counted
 PROOFS = (60.0, 300.0)  # s
 APART, APART_SECONDS = 10, 5.0  # requests and s between refusals that are none of a limit
@@ -51,6 +51,7 @@ class Search:
     __slots__ = (
         "_borne",
         "_queued_until",
+        "_row",
         "_sent_at",
         "failed",
         "hold",
@@ -72,6 +73,7 @@ class Search:
         self.tried = 0.0  # the rate at the first refusal
         self.proven = self.top = 0.0  # rates that were borne for long: with a burst taken off, and without
         self.swelled = False  # `failed` is where noise became too much
+        self._row = 0  # refusals with hardly any requests between
         self._borne = False  # the rate before the last refusal was, by many requests
         self.hold = HOLD
         self.hold_until = self._queued_until = self._sent_at = -math.inf
@@ -149,6 +151,9 @@ class Search:
             return max(rate / 2, min(rate, SLOW))
         if times > 1:
             return rate / 2
+        if self.refusals and self.refusals.none:  # it was taken for one of too many at once
+            self.windows.refused(self.refusals.ledger, now)
+            self.refusals.refused(now, rate)
         self.stage = REFUSED
         self.hold_until = now + LONG_ENOUGH * 2
         return min(rate, self.windows.guess())
@@ -166,6 +171,14 @@ class Search:
         self.hold_until = now + self.hold
         self.refusals = Refusals(now)
         return max(rate / 2, self.proven)
+
+    def counted(self) -> None:
+        """A refusal came that names no time: the third after hardly any requests each is none of a bucket."""
+        assert self.refusals is not None
+        few = not self.refusals.none and self.refusals.ledger.total() < FEWEST
+        self._row = self._row + 1 if few else 0
+        if self._row >= IN_A_ROW:
+            self.windows.found = True
 
     def refused(self, now: float, sample: Sample, rate: float, pause: float) -> float:
         """A request was refused at `rate`, a pause of so many seconds follows: the rate to use then."""
@@ -224,7 +237,7 @@ class Search:
             self.stage = max(self.stage, REFUSED)
             return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.985
         if self.windows.found:
-            return self.windows.rate(rate), number, 0.93 if self.hold <= HOLD else 0.95
+            return self.windows.rate(rate), number, 0.96
         return max(found, 0.02 * rate), number, 0.992 - min(0.1, 0.5 / max(number, 1))
 
     def shift(self, seconds: float) -> None:
@@ -232,5 +245,6 @@ class Search:
         self.hold_until += seconds
         self._queued_until += seconds
         self._sent_at += seconds
+        self.windows.forget()
         if self.refusals:
             self.refusals.shift(seconds)
