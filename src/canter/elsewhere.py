@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from canter.endings import STOPPED, answer_of, page_of
 from canter.extraction import Page
 from canter.hosts import PageJob, RobotsJob
 from canter.model import Fault, Limits, Response, Sink
+from canter.tasks import Tasks
 
 Relay = Callable[[str, Limits | None, bool], Awaitable[Page]]
 
@@ -22,8 +22,7 @@ class Elsewhere:
 
     def __init__(self, relay: Relay | None, failed: Callable[[BaseException], None]) -> None:
         self._relay = relay
-        self._failed = failed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(failed)
 
     async def fetch(self, url: str, bounds: Limits | None, sink: Sink | None, *, robots: bool) -> Page:
         """One page; its body is in the sink, too, where there is one."""
@@ -37,29 +36,17 @@ class Elsewhere:
 
     def see_through(self, job: PageJob) -> None:
         """A single fetch was led to such a host: whoever waits for it gets the page."""
-        self._begin(self._fetch(job))
+        self._tasks.begin(self._fetch(job))
 
     def ask_robots(
         self, job: RobotsJob, bounds: Limits, answered: Callable[[Response | Fault], Awaitable[None]]
     ) -> None:
         """A robots.txt leads to such a host; `answered` is given what it says."""
-        self._begin(self._ask_robots(job, bounds, answered))
+        self._tasks.begin(self._ask_robots(job, bounds, answered))
 
     async def close(self) -> None:
         """Whatever is under way ends as stopped."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _begin(self, asking: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(asking)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._failed(error)
+        await self._tasks.close()
 
     async def _fetch(self, job: PageJob) -> None:
         try:

@@ -10,7 +10,7 @@ from canter.hosts import PageJob
 from canter.model import ErrorType, Fault, FaultKind, Outcome, Response, Verdict, request_id
 from canter.policy import Policy
 from canter.protocols import Visit, Work
-from canter.records import End, is_unchanged, mark_of, read_answer, visit_of
+from canter.records import GOOD, End, is_unchanged, mark_of, read_answer, visit_of
 
 Answer = Response | Fault | None
 
@@ -56,7 +56,7 @@ class Endings:
         if is_unchanged(job.task.page, job.site, mark):
             fields = self._work.last_fields(job.task)
             if fields is not None:
-                return Found(Extraction(fields, [], [], {}), Verdict(Outcome.OK), mark)
+                return Found(Extraction(fields, [], [], {}), GOOD, mark)
         return Found(*read_answer(self._policy.extractor(job.site), job.url, answer), mark)
 
     def visit(self, ended: Ended, found: Found | None) -> Visit:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from canter.tasks import Tasks
+
 
 class Fetchers:
     """Started as they are needed, `most` at a time.
@@ -30,8 +32,7 @@ class Fetchers:
         self._run = run
         self._ready_at = ready_at
         self._held = held
-        self._failed = failed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(failed)
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -47,19 +48,11 @@ class Fetchers:
 
     def spawn(self) -> None:
         """Start one."""
-        task = self._loop.create_task(self._run())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._failed(error)
+        self._tasks.begin(self._run())
 
     def leave(self) -> None:
         """The one that calls is about to end: counted no more, so that of several not all do."""
-        if task := asyncio.current_task():
-            self._tasks.discard(task)
+        self._tasks.leave()
 
     async def rest(self) -> None:
         """Wait to be woken."""
@@ -101,6 +94,4 @@ class Fetchers:
         """Cancel them all."""
         if self._timer:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()

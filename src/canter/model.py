@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Money = dict[str, str | None]  # {"amount": "19.99", "currency": "USD"}
 Value = str | int | Money | list[Any] | None
@@ -92,8 +92,7 @@ class Sink(Protocol):
         """Its next bytes, decoded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One GET. `url` is absolute and normalised; redirects are never followed by a transport.
 
     `truncate`: a body over the cap is cut there instead of being a fault (robots.txt). `sink`: where the

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from canter.model import Fault, Fields, PageState, Record, Request, Response, Task
 
@@ -37,8 +37,7 @@ class HostRow:
     robots: str | None = None  # JSON of the last robots.txt answers, by scheme
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """The end of a task: its record and what the page is remembered by (None: leave as it is)."""
 
     task: Task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from canter import __version__
 from canter.extraction import Extraction, Extractor, Page, not_text
@@ -24,11 +24,11 @@ from canter.rules.change import canonical, difference, fingerprint
 from canter.sites import Site
 from canter.urls import host_of
 
+GOOD = Verdict(Outcome.OK)
 _READABLE = (None, ErrorType.EXTRACTION, ErrorType.TOO_LARGE)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """How a task ended. `utc`: UTC seconds; `number`: of the last request, 0 where none was sent."""
 
     task: Task
@@ -66,7 +66,7 @@ def is_unchanged(page: PageState, site: Site, mark: int) -> bool:
 def judge(extraction: Extraction) -> Verdict:
     """A page that was read is good when none of its required fields is missing."""
     if not extraction.missing:
-        return Verdict(Outcome.OK)
+        return GOOD
     problems = "; ".join(extraction.problems[:5]) or f"not found: {', '.join(extraction.missing)}"
     return Verdict(Outcome.FAILED, ErrorType.EXTRACTION, problems)
 

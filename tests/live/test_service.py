@@ -24,12 +24,6 @@ pytestmark = pytest.mark.live
 
 
 @pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
-
-
-@pytest.fixture
 def command(tmp_path: Path, shop: Shop) -> Command:
     command = Command(tmp_path)
     command.write("sites.toml", '[sources]\nnightly = "urls.txt"\ngone = "missing.txt"\n' + shop.site_file())

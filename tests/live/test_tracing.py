@@ -68,12 +68,6 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as shop:
-        yield shop
-
-
-@pytest.fixture
 def command(tmp_path: Path, shop: Shop) -> Command:
     command = Command(tmp_path)
     command.write("sites.toml", shop.site_file())

@@ -56,8 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "unread": {"model", "protocols", "hosts", "endings"},
     "permission": {"model", "protocols", "rules", "policy", "hosts", "frontier", "endings"},
     "writer": {"protocols", "hosts"},
-    "fetchers": set(),
-    "elsewhere": {"model", "extraction", "endings", "hosts"},
+    "tasks": set(),
+    "fetchers": {"tasks"},
+    "elsewhere": {"model", "extraction", "endings", "hosts", "tasks"},
     "outcomes": SITES
     | {"rules", "policy", "hosts", "frontier", "cookies", "asking", "endings", "unread", "elsewhere"}
     | {"writer"},

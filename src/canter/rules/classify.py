@@ -56,6 +56,8 @@ _FAULTS: dict[FaultKind, ErrorType] = {
     FaultKind.BAD_URL: ErrorType.MALFORMED,
 }
 
+_OK, _TO_READ = Verdict(Outcome.OK), Verdict(None)
+
 
 def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     """What `answer` means. `now_utc` (UTC seconds) is what a Retry-After date counts from.
@@ -76,11 +78,11 @@ def classify(answer: Response | Fault, *, now_utc: float) -> Verdict:
     if status == 304:
         return Verdict(Outcome.NOT_MODIFIED)
     if status == 204 and not answer.body:
-        return Verdict(Outcome.OK)
+        return _OK
     if status == 206:
         return _transient(f"{_said(status)}, a part of a page that was asked for whole")
     if 200 <= status < 300:
-        return Verdict(None)
+        return _TO_READ
     if 300 <= status < 400:
         return _permanent(f"{_said(status)}, which leads nowhere")
     return _transient(f"{_said(status)}, which ends no request")

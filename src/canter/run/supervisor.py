@@ -24,6 +24,7 @@ from canter.run.fleet import Fleet
 from canter.run.member import Member
 from canter.run.memory import rss_mb
 from canter.run.messages import Assignment
+from canter.run.tally import Tally
 from canter.sites import Site, SiteBook
 from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
@@ -289,18 +290,11 @@ class Supervisor:
 def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, workers_peak_mb: float) -> dict[str, Any]:
     """The summary of the contract; numbers are the whole crawl's, earlier runs of it included."""
     row = crawls.get(crawl)
-    counts = crawls.outcomes(crawl)
-    outcomes = dict.fromkeys(("ok", "not_modified", "gone", "failed"), 0)
-    errors: dict[str, int] = {}
-    for (outcome, error_type), number in counts.items():
-        outcomes[outcome] += number
-        if error_type:
-            errors[error_type] = errors.get(error_type, 0) + number
-    pages = sum(outcomes.values())
+    tally = Tally(crawls.outcomes(crawl))
     return {
-        "crawl": crawl, "pages": pages, **outcomes, "errors": errors, "requests": row.requests,
-        "rejected": row.rejected, "seconds": round(row.seconds, 3),
-        "pages_per_second": round(pages / row.seconds, 2) if row.seconds else 0.0, "bytes": row.bytes,
+        "crawl": crawl, "pages": tally.pages, **tally.outcomes, "errors": dict(tally.errors),
+        "requests": row.requests, "rejected": row.rejected, "seconds": round(row.seconds, 3),
+        "pages_per_second": tally.rate(row.seconds), "bytes": row.bytes,
         "peak_rss_mb": round(rss_mb()[1] + workers_peak_mb, 1), "resumed": resumed,
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ from canter.model import utc_iso
 from canter.observe import Counts
 from canter.policy import Policy
 from canter.rows import Row
+from canter.run.tally import Tally
 from canter.service.models import Crawl, Outcome, Progress, State, Summary
 from canter.service.plan import Plan
 from canter.sites import SiteBook
@@ -151,25 +152,13 @@ class Ledger:
         with self._lock:
             if live is None and row.id in self._summaries:
                 return self._summaries[row.id]
-            counts = dict(live.before) if live else self._crawls.outcomes(row.id)
-        outcomes = dict.fromkeys(("ok", "not_modified", "gone", "failed"), 0)
-        errors: dict[str, int] = {}
-        for (outcome, error_type), number in counts.items():
-            outcomes[outcome] += number
-            if error_type:
-                errors[error_type] = errors.get(error_type, 0) + number
-        if live:
-            for outcome, number in live.counts.outcomes.items():
-                outcomes[outcome] += number
-            for error_type, number in live.counts.errors.items():
-                errors[error_type] = errors.get(error_type, 0) + number
-        pages = sum(outcomes.values())
+            tally = Tally(live.before if live else self._crawls.outcomes(row.id))
+            if live:
+                tally.plus(live.counts)
         summary = Summary(
-            pages=pages, ok=outcomes["ok"], not_modified=outcomes["not_modified"], gone=outcomes["gone"],
-            failed=outcomes["failed"], errors=errors, requests=row.requests, rejected=row.rejected,
-            seconds=round(row.seconds, 3),
-            pages_per_second=round(pages / row.seconds, 2) if row.seconds else 0.0, bytes=row.bytes,
-            resumed=bool(live and live.resumed),
+            pages=tally.pages, **tally.outcomes, errors=dict(tally.errors), requests=row.requests,
+            rejected=row.rejected, seconds=round(row.seconds, 3),
+            pages_per_second=tally.rate(row.seconds), bytes=row.bytes, resumed=bool(live and live.resumed),
         )  # fmt: skip
         if live is None and row.finished:
             with self._lock:
