@@ -20,7 +20,7 @@ def main(path: str, crawl: str = "") -> None:
     crawls = SqliteCrawls(store, create=True)
     number = int(crawl) if crawl else crawls.begin([STDIN], [STDIN])
     policy = Policy(Settings(), SiteBook())
-    ingest = SqliteIngest(connect(store, create=False, cache_mb=16), store, number, policy.shard_of)
+    ingest = SqliteIngest(connect(store, create=False), store, number, policy.shard_of)
     feed = Feed(crawls, ingest, {0: open_source(STDIN)})
     feed.start()
     feed.thread.join()

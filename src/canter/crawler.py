@@ -158,7 +158,7 @@ class Crawler:
             await records.put(None)
 
     async def _feed(self, crawl: int, urls: Urls, records: _Records) -> None:
-        connection = connect(self._path, create=False, cache_mb=16)
+        connection = connect(self._path, create=False)
         try:
             ingest = SqliteIngest(connection, self._path, crawl, self._policy.shard_of)
             async for rows in _chunks(urls):

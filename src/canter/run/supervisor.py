@@ -139,7 +139,7 @@ class Supervisor:
                 crawls.declare(crawl.id, {site.name: site.declared for site in order.sites})
                 feeding = SqliteCrawls(order.store, create=False)
                 ingest = SqliteIngest(
-                    connect(order.store, create=False, cache_mb=16), order.store, crawl.id, policy.shard_of
+                    connect(order.store, create=False), order.store, crawl.id, policy.shard_of
                 )
                 feed = Feed(feeding, ingest, sources, order.limit)
                 fleet = Fleet(self._assignment(), order.settings.workers or usable_cpus(), self)

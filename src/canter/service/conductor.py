@@ -255,7 +255,7 @@ class Conductor:
     def _feed(self, crawl: int, sources: dict[int, Source], order: Order, open_things: ExitStack) -> Feed:
         path = self._plan.store
         crawls = open_things.enter_context(closing(SqliteCrawls(path, create=False)))
-        db = open_things.enter_context(closing(connect(path, create=False, cache_mb=16)))
+        db = open_things.enter_context(closing(connect(path, create=False)))
         ingest = SqliteIngest(db, path, crawl, self._policy.shard_of)
         return Feed(crawls, ingest, sources, order.body.get("limit"))
 

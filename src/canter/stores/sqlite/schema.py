@@ -17,6 +17,7 @@ from canter.urls import SHARDS
 
 APPLICATION_ID = 0x436E7472  # "Cntr"
 VERSION = 1
+CACHE_KB = 4_000  # that a connection may hold in memory; 16,000 made neither feeding nor fetching faster
 
 SCHEMA = """
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -81,11 +82,8 @@ CREATE TABLE value(                   -- a page's good fields, whenever they cha
 """
 
 
-def connect(path: Path, *, create: bool, cache_mb: int = 4) -> sqlite3.Connection:
-    """Open a store, making its tables where `create`. Raises StoreError or StoreTooNew, one line each.
-
-    `cache_mb`: what the connection may hold in memory; a long crawl fills it.
-    """
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open a store, making its tables where `create`. Raises StoreError or StoreTooNew, one line each."""
     if not path.exists() and not create:
         raise StoreError(f"{path}: there is no store here; `canter run` makes one, --store names another")
     if path.is_dir():
@@ -95,7 +93,7 @@ def connect(path: Path, *, create: bool, cache_mb: int = 4) -> sqlite3.Connectio
     except sqlite3.Error as error:
         raise store_error(path, error) from error
     try:
-        connection.execute(f"PRAGMA cache_size=-{cache_mb * 1000}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
         _prepare(connection, path, create=create)
     except sqlite3.Error as error:
         connection.close()

@@ -40,8 +40,8 @@ class SqliteWork:
     ) -> None:
         self._path = path
         self._shard_of = shard_of
-        self._reader = connect(path, create=False, cache_mb=8)
-        self._writer = connect(path, create=False, cache_mb=8)
+        self._reader = connect(path, create=False)
+        self._writer = connect(path, create=False)
         self._writing = threading.Lock()  # a commit's thread and the event loop share the writer
         self.owner = owner or f"process {os.getpid()}"
         self._shards: frozenset[int] = frozenset()
