@@ -8,10 +8,9 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import nlargest
 from typing import Any, Protocol, TextIO
-
-import structlog
 
 from canter.model import Record
 from canter.protocols import PaceFacts
@@ -58,15 +57,23 @@ class Log:
         **bound: Any,
     ) -> None:
         self.threshold = _LEVELS[level]
+        self._form = form
+        self._out: Any = stream or sys.stderr
         self._secrets = tuple(secrets)
-        out: Any = stream or sys.stderr
+        self._bound = bound
+
+    @cached_property
+    def _log(self) -> Any:
+        """Made with the first line: many a process says nothing, and structlog takes its time to load."""
+        import structlog
+
         renderer: Any = (
             structlog.processors.JSONRenderer(default=str)
-            if form == "json"
-            else structlog.dev.ConsoleRenderer(colors=getattr(out, "isatty", lambda: False)())
+            if self._form == "json"
+            else structlog.dev.ConsoleRenderer(colors=getattr(self._out, "isatty", lambda: False)())
         )
-        self._log = structlog.wrap_logger(
-            structlog.PrintLogger(out),
+        return structlog.wrap_logger(
+            structlog.PrintLogger(self._out),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -75,7 +82,7 @@ class Log:
                 renderer,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(self.threshold),
-        ).bind(**bound)
+        ).bind(**self._bound)
 
     def say(self, level: str, event: str, **details: Any) -> None:
         """One line, where the level is wanted."""
