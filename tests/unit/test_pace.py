@@ -63,6 +63,13 @@ def test_spacing_is_jittered_by_a_per_cent() -> None:
     assert len(set(gaps)) > 100
 
 
+def test_jitter_costs_nothing_of_the_rate() -> None:
+    """Spacing is a half per cent to both sides of the rate's, on average the rate."""
+    gaps = drive(pace_of(memory=KNOWN, clock_offset=100.0), always(200), 300).gaps()[1:]
+    assert sum(gaps) / len(gaps) == pytest.approx(0.25, rel=0.001)
+    assert max(gaps) / min(gaps) <= 1.0101
+
+
 @pytest.mark.parametrize("options", [{"max_in_flight": 0}, {"max_rate": 0.0}, {"max_rate": math.nan}])
 def test_limits_that_are_none_are_refused(options: dict[str, Any]) -> None:
     """A pace that could never send, or never stop, is an error."""

@@ -91,6 +91,19 @@ def test_a_cap_is_remembered_with_the_rate_that_it_lets_through(number: int, ser
         assert pace.rate <= 5.5 * memory["rate"]
 
 
+def test_one_more_than_a_cap_is_tried_more_and_more_rarely() -> None:
+    """A refusal at one more quadruples the time until the next, across runs: none comes by the second day."""
+    memory: dict[str, Any] | None = None
+    refused = []
+    for day in range(3):
+        host = Host("", ConnectionCap(4, 0.2), 0.2, Random(day), refusal=429, spread=0.05)
+        pace = HostPace(memory=memory, random=Random(1).random)
+        refused.append(crawl(pace, host, HALF_HOUR, start=day * DAY).refused)
+        memory = pace.memory(day * DAY + HALF_HOUR)
+    assert refused[0] <= 2
+    assert refused[1:] == [0, 0]
+
+
 def test_what_a_cap_lets_through_does_not_grow_by_runs_without_an_answer() -> None:
     """A run that ends before anything was answered remembers what it began with."""
     pace = HostPace(random=Random(1).random)

@@ -209,6 +209,19 @@ def test_a_limit_that_rose_is_found_again() -> None:
     assert pace.rate == 20.0
 
 
+@pytest.mark.parametrize(("limit", "burst"), [(0.45, 3.6), (5.0, 60.0)])
+def test_what_a_burst_explains_moves_no_limit(limit: float, burst: float) -> None:
+    """On the next day a bucket is empty and lets more through: what was found before is kept, and no growth
+    that a burst bears is taken for a limit that rose."""
+    before = pace_of()
+    drive(before, bucket(limit, burst), 1_800)
+    pace = pace_of(memory=before.memory(1_800.0), clock_offset=86_400.0)
+    run = drive(pace, bucket(limit, burst), 1_800)
+    assert run.count(429) <= 1
+    assert 0.9 * limit <= pace.rate <= 1.02 * limit
+    assert run.count(200) >= 0.93 * limit * 1_800
+
+
 @pytest.mark.parametrize(("remembered", "limit"), [(45.0, 30.0), (30.0, 10.0), (9.0, 5.0), (1.0, 0.3)])
 def test_a_host_that_bears_less_than_is_remembered(remembered: float, limit: float) -> None:
     """A second request that is refused says that the rate was too fast, not that the host bears next to

@@ -19,15 +19,15 @@ class Told(Enum):
 
 
 class Connections:
-    """`cap`: requests in flight at once; `most`: the ceiling that was set."""
+    """`cap`: requests in flight at once, for `hold` seconds; `most`: the ceiling that was set."""
 
-    __slots__ = ("_doubtful", "_hold", "_levels", "_none", "_raised", "_total", "_until", "cap", "most")
+    __slots__ = ("_doubtful", "_levels", "_none", "_raised", "_total", "_until", "cap", "hold", "most")
 
     def __init__(self, most: int) -> None:
         self.cap = self.most = most
         self._levels: list[int] = []  # admitted requests by how many others were in flight
         self._total = 0
-        self._hold = HOLD
+        self.hold = HOLD
         self._until = -math.inf
         self._none = self._doubtful = self._raised = False
 
@@ -44,17 +44,17 @@ class Connections:
 
     def refused(self, now: float, others: int) -> Told:
         """A request was refused, sent with `others` in flight."""
+        if others >= self.cap - 1 > 0 and self._raised:
+            self.cap, self._raised = self.cap - 1, False
+            self.hold *= LONGER
+            self._until = now + self.hold
+            return Told.CAP
         if not self._none and 2 <= others < self.cap and sum(self._levels[others:]) <= RARE * self._total:
             self.cap, self._doubtful, self._raised = others, True, False
-            self._until = now + self._hold
+            self._until = now + self.hold
             return Told.CAP
         if self.cap == self.most:
             return Told.NOTHING
-        if others >= self.cap - 1 > 0 and self._raised:
-            self.cap, self._raised = self.cap - 1, False
-            self._hold *= LONGER
-            self._until = now + self._hold
-            return Told.CAP
         if others < self.cap:  # fewer than it admits
             self._deny()
             return Told.NO_CAP
@@ -70,12 +70,16 @@ class Connections:
         if self.cap >= self.most or now <= self._until:
             return False
         self.cap, self._raised = self.cap + 1, True
-        self._until = now + self._hold
+        self._until = now + self.hold
         return True
 
-    def recall(self, cap: int) -> None:
+    def recall(self, cap: int, hold: float) -> None:
         """What an earlier run found."""
-        self.cap = min(cap, self.most)
+        self.cap, self.hold = min(cap, self.most), hold
+
+    def start(self, now: float) -> None:
+        """The first request of a run: what was found before holds anew."""
+        self._until = now + self.hold
 
     def shift(self, seconds: float) -> None:
         """The clock was set by so much."""

@@ -142,7 +142,7 @@ class Gate:
 
     def _set_rate(self, rate: float) -> None:
         self.rate = min(max(rate, MIN_RATE), self._ceiling)
-        self._interval = max(1.0 / self.rate, self._floor)
+        self._interval = max((1.0 - JITTER / 2) / self.rate, 1.0 / self._ceiling, self._floor)
 
     def _pause(self, now: float, seconds: float, reason: str) -> None:
         until = now + min(seconds, MAX_PAUSE)

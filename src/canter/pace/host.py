@@ -97,8 +97,10 @@ class HostPace(Gate):
         """A request goes out now; its permit ends with `on_response` or `on_drop`."""
         self._used = now <= self._next + 0.5 * self._interval + 0.005
         self._flights.append(Flight(now, self.in_flight, self._noise.sent(now)))
-        if self._search.refusals is None and self._warm:
-            self._search.hold_until = now + self._search.hold
+        if self._search.refusals is None:
+            self._connections.start(now)
+            if self._warm:
+                self._search.hold_until = now + self._search.hold
         self._search.sent(now)
         self._sent += 1
         super().on_send(now)
@@ -355,6 +357,7 @@ class HostPace(Gate):
             "hold": search.hold,
             "borne": self._violations.borne,
             "cap": self._max_in_flight if self._max_in_flight < self._most else None,
+            "cap_hold": self._connections.hold,
             "noise": self._noise.share,
             "window": search.windows.size,
             "slow": search.windows.found,
@@ -381,7 +384,7 @@ class HostPace(Gate):
         self._warm = learned.stage > UNKNOWN
         search.failed, search.stage, search.hold = learned.failed, learned.stage, learned.hold
         search.windows.size, search.windows.found = learned.window, learned.slow
-        self._connections.recall(learned.cap or self._most)
+        self._connections.recall(learned.cap or self._most, learned.cap_hold)
         self._max_in_flight = self._connections.cap
         self._noise.recall(learned.noise)
         self._violations.borne = learned.borne

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 BINS, WIDTH = 96, 0.25  # s; twice as wide whenever they are full
 BLUR = 1.0  # requests; what backlogs are uncertain by
+LONGEST_BURST = 15.0  # seconds of its rate
 TYPICAL_BURST = 1.0  # seconds of its rate that a limit lets through at once, when nothing is known
 
 
@@ -83,13 +85,18 @@ class Refusals:
         """Whether there was no refusal yet that counts."""
         return self._before is None and self._burst is None
 
-    def refused(self, at: float, rate: float) -> tuple[float, int]:
-        """The rate that a refusal at `at` speaks for, at most `rate` (in use), and on how many requests."""
+    def refused(self, at: float, rate: float, known: float = math.inf) -> tuple[float, int]:
+        """The rate that a refusal at `at` speaks for, at most `rate` (in use), and on how many requests.
+
+        `known`: what an earlier run found; it is kept where a burst explains that more was admitted.
+        """
         ledger, before = self.ledger, self._before
         number = ledger.total()
         least = rate / 20.0
         if self._burst is None and before is None:
             found = _root(lambda r: ledger.backlog(r, at) - max(1.0, TYPICAL_BURST * r), least, rate)
+            if known < found and ledger.backlog(known, at) <= LONGEST_BURST * known + 1.0:
+                found = known
             self._before = (ledger, at)
         else:
             burst = self._burst_at if self._burst is None else self._known

@@ -11,6 +11,7 @@ from typing import Any
 FASTEST = 1e6  # requests/s that are a rate
 HOUR, DAY_HOURS = 3_600.0, 24
 KEPT = 48  # hours in which something was seen
+LONGEST_HOLD = 7 * 86_400.0  # s
 FRESH, STALE = 2, 14 * DAY_HOURS  # hours: the last word until then; nothing to go by after
 
 
@@ -58,6 +59,7 @@ class Learned:
     hold: float
     borne: int
     cap: int | None
+    cap_hold: float  # s
     noise: float
     window: float
     slow: bool
@@ -80,9 +82,10 @@ def read(memory: Mapping[str, Any]) -> Learned | None:
         rate=_rate(memory["rate"]),
         failed=math.inf if failed is None else _rate(failed),
         stage=int(_between(0, memory["stage"], 2)),
-        hold=_between(1.0, memory["hold"], 7 * 86_400.0),
+        hold=_between(1.0, memory["hold"], LONGEST_HOLD),
         borne=int(_between(1, memory["borne"], 100)),
         cap=None if cap is None else int(_between(1, cap, 10_000)),
+        cap_hold=_between(1.0, memory.get("cap_hold", 600.0), LONGEST_HOLD),
         noise=_between(0.0, memory["noise"], 1.0),
         window=_between(0.0, memory["window"], 86_400.0),
         slow=bool(memory["slow"]),

@@ -24,6 +24,7 @@ WEAK, SURE = 12, 40  # requests between two refusals: a rough rate, a good one
 LEAST_LEFT = 0.7  # share of a rate that remains after a refusal that speaks on fewer than `WEAK` requests
 LONG_ENOUGH = 30.0  # s between two refusals, for a good one
 MOVED = 0.15  # change of the logarithm of a limit that is more than error
+OUTLIVED = 1.3  # times what failed; on the way there more was sent above it than any burst (15 s of it)
 QUEUE_HOLD, QUEUE_MEMORY = 30.0, 600.0  # s
 UNLUCKY = 0.9  # share of a rate that was borne until one request was refused soon after another
 FEWEST = 4  # requests; after fewer a first refusal says only that this was too fast
@@ -129,7 +130,7 @@ class Search:
         span = WINDOW_GROWTH[self.stage] if self.windows.found else GROWTH[self.stage]
         if now < self._queued_until:
             span = max(span, QUEUE_GROWTH)
-        if rate > (1.0 + MOVED) * self.failed:  # outlived
+        if rate > OUTLIVED * self.failed:
             span = MOVED_GROWTH
         crowd = rate * usual_latency
         if crowd > CROWD:
@@ -228,7 +229,7 @@ class Search:
         assert self.refusals is not None
         ledger = self.refusals.ledger
         self.windows.refused(ledger, at)
-        found, number = self.refusals.refused(at, rate)
+        found, number = self.refusals.refused(at, rate, self.failed if self.stage == FOUND else math.inf)
         if wait >= LONG_WAIT and number < FEW and (sample.status != 429 or wait > MINUTE):
             return rate / 2, number, 1.0  # maintenance, more likely than a window of so few
         if wait > MINUTE and not self.windows.size:  # any size may be behind it; the next one tells
