@@ -299,3 +299,19 @@ async def test_closing_ends_what_is_in_flight(server: FaultServer) -> None:
     answer = await asyncio.wait_for(task, 5)
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.CUT
+
+
+async def test_closing_ends_a_request_over_a_kept_connection(
+    server: FaultServer, transport: AiohttpTransport
+) -> None:
+    """It ends as a fault, too, and is not sent again."""
+    name = "hang_when_asked_again"
+    assert isinstance(await get(transport, server.url(name)), Response)
+    asked = asyncio.create_task(get(transport, server.url(name)))
+    while len(server.heads) < 2:
+        await asyncio.sleep(0)
+    await transport.close()
+    answer = await asked
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.CUT
+    assert server.connections == 1

@@ -256,6 +256,15 @@ async def test_the_second_try_never_takes_another_kept_connection(
     assert (server.connections, len(server.requests)) == (6, 7)
 
 
+async def test_a_connection_of_a_second_try_is_used_once(
+    server: FaultServer, transport: AiohttpTransport
+) -> None:
+    """Where a server keeps it although it was told to close, no later second try takes it."""
+    for _ in range(5):  # each other page finds its kept connection closed
+        assert isinstance(await get(transport, server.url("closed_when_asked_again")), Response)
+    assert len(server.requests) == 5 + 2
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

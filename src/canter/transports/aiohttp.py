@@ -90,6 +90,11 @@ class AiohttpTransport:
         await self._connector.close()
         await self.resolver.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._connector.closed
+
     def leave(self, host: str) -> None:
         """Close the idle connections to a host key; one that carries a request closes after its answer."""
         for origin in (f"http://{host}", f"https://{host}"):
@@ -111,7 +116,7 @@ class AiohttpTransport:
 
     async def connect(self, route: aiohttp.ClientRequest, limits: Limits) -> connector.Connection:
         """A connection, of the pool or new. Raises aiohttp.ClientError; RuntimeError once this is closed."""
-        if self._connector.closed:
+        if self.closed:
             raise RuntimeError("the transport is closed")
         timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect_timeout)
         try:
@@ -211,7 +216,7 @@ class _Exchange:
                 try:
                     return await self._attempt()
                 except NoAnswer as exc:
-                    if not exc.stale:
+                    if not exc.stale or self._transport.closed:
                         raise
                     return await self._attempt(fresh=True)
         except _FAILURES as exc:
@@ -253,6 +258,8 @@ class _Exchange:
         peer = link.protocol
         assert peer is not None
         answer = Answer(link, reused=transport.carry(peer, host))
+        if fresh:
+            peer.force_close()  # some servers keep it for all that
         try:
             await answer.begin(head, request.limits)
             self._answer = answer
