@@ -9,6 +9,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 
@@ -52,8 +53,16 @@ def _options() -> argparse.Namespace:
     names = [name for name in SCENARIOS if name not in BY_NAME_ONLY] if given.scenario == "all" else None
     given.names = names or given.scenario.split(",")
     if unknown := [name for name in given.names if name not in SCENARIOS]:
-        parser.error(f"--scenario: {unknown[0]!r} is none; expected some of {', '.join(SCENARIOS)}")
+        _refuse(f"--scenario: {unknown[0]!r} is none; expected some of {', '.join(SCENARIOS)}")
+    for option, number in (("--rounds", given.rounds), ("--pages", given.pages)):
+        if number is not None and number < 1:
+            _refuse(f"{option}: {number} is too few; expected 1 or more")
     return given
+
+
+def _refuse(why: str) -> NoReturn:
+    print(f"canter bench speed: {why}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _need(plotting: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine import Cost, measure
+from bench.speed.__main__ import main
 from bench.speed.contenders import Results
 from bench.speed.figures import Turn
 from bench.speed.goals import Goal
@@ -99,3 +100,18 @@ def test_a_contest_is_fair_or_ends() -> None:
         compare({"ours": ours, "theirs": dict(list(theirs.items())[1:])}, pages)
     with pytest.raises(SystemExit, match="theirs read only 0% of the pages as ours did"):
         compare({"ours": ours, "theirs": {url: {"title": None} for url in theirs}}, pages)
+
+
+@pytest.mark.parametrize("options", [["--rounds", "0"], ["--pages", "-5"], ["--scenario", "nothing"]])
+def test_what_cannot_be_measured_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    """It names option and value, and nothing is run: no turns at all are not taken for the usual number."""
+    monkeypatch.setattr(sys, "argv", ["bench.speed", *options])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert options[0] in told
+    assert options[1] in told
