@@ -59,6 +59,14 @@ def test_a_window_that_was_taken_for_a_cap_on_connections() -> None:
     assert run.goodput >= 0.7
 
 
+def test_a_minute_that_is_told_in_its_last_seconds_is_no_window_of_ten() -> None:
+    """Retry-After 7 fits a window of 10 s, but 10 s before it more was admitted: it is a minute's."""
+    host = Host("", FixedWindow(600, MINUTE, -20.0), 0.12, Random(3), tells_wait=True)
+    run = crawl(HostPace(random=Random(1).random), host, 1_800.0)
+    assert run.goodput >= 0.97
+    assert run.refused <= 4
+
+
 def test_pauses_of_seconds_are_given_up_where_hardly_anything_is_admitted_after_them() -> None:
     """A sliding window lets one or two through after a pause of 2 s, and again, and again."""
     _, run, refused = first_run(SlidingWindow(1_011, 30.0), 0.033)

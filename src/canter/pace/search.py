@@ -233,10 +233,10 @@ class Search:
         if wait >= LONG_WAIT and number < FEW and (sample.status != 429 or wait > MINUTE):
             return rate / 2, number, 1.0  # maintenance, more likely than a window of so few
         if wait > MINUTE and not self.windows.size:  # any size may be behind it; the next one tells
-            return max(self.windows.announced(ledger, at, now, wait), rate / 10), number, 0.975
+            return max(self.windows.announced(now, wait), rate / 10), number, 0.975
         if wait >= LONG_WAIT or (wait and self.windows.size):
             self.stage = max(self.stage, REFUSED)
-            return max(self.windows.announced(ledger, at, now, wait), 0.02 * rate), SURE, 0.985
+            return max(self.windows.announced(now, wait), 0.02 * rate), SURE, 0.985
         if self.windows.found:
             return self.windows.rate(rate), number, 0.96
         return max(found, 0.02 * rate), number, 0.992 - min(0.1, 0.5 / max(number, 1))

@@ -24,6 +24,7 @@ SLOW = 0.25  # requests/s, then
 GUESS = 0.92  # share of what one refusal shows
 ALIKE, SLIDING_ALIKE = 0.02, 0.05  # shares by which counts of one window may differ, for bins are coarse
 PHASES = 60  # beginnings of a minute that are tried
+LOOK_BACK = 60  # windows
 KEPT = 4  # refusals
 
 
@@ -43,10 +44,17 @@ class Windows:
         while len(self._refusals) > 2 and self._refusals[1][0].start <= self._refusals[-2][1] - MINUTE:
             del self._refusals[0]
 
-    def announced(self, ledger: Ledger, at: float, now: float, wait: float) -> float:
-        """The rate of a window that ends in `wait` seconds: what it admitted, over its likely size."""
-        self.size = max(self.size, next((size for size in KNOWN if size >= wait), wait))
-        return ledger.count(now + wait - self.size, at) / self.size
+    def announced(self, now: float, wait: float) -> float:
+        """The rate of a window that ends in `wait` seconds: what it admitted, over its likely size.
+
+        That is the least of the usual ones, but a minute where shorter windows before were fuller.
+        """
+        admitted, at = _Admitted(self._refusals), self._refusals[-1][1]
+        size = max(self.size, next((size for size in KNOWN if size >= wait), wait))
+        if size < MINUTE and _was_fuller(admitted, now + wait - size, at, size):
+            size = MINUTE
+        self.size = size
+        return admitted.count(now + wait - size, at) / size
 
     def guess(self) -> float:
         """The rate after a refused canary: of a minute's window that may have begun at any second."""
@@ -104,10 +112,16 @@ def _fixed(admitted: _Admitted, last: float, now: float) -> Iterator[float]:
     for phase in range(PHASES):
         begin = now - MINUTE * phase / PHASES  # of the minute in which the later one was refused
         number = admitted.count(begin, now)
-        most = (1 + ALIKE) * number + 1
         before = admitted.count(last - (last - begin) % MINUTE, last)
-        if not number or before > most or number > (1 + ALIKE) * before + 1:
+        if not number or abs(number - before) > ALIKE * min(number, before) + 1:
             continue
-        edges = [begin - MINUTE * n for n in range(int((begin - admitted.start) // MINUTE) + 2)]
-        if all(admitted.count(start, end) <= most for end, start in pairwise(edges)):
+        if not _was_fuller(admitted, begin, now, MINUTE):
             yield number
+
+
+def _was_fuller(admitted: _Admitted, begin: float, now: float, size: float) -> bool:
+    """Whether one of the windows before that of `begin` admitted more than this one did up to `now`."""
+    most = (1 + ALIKE) * admitted.count(begin, now) + 1
+    number = min(int((begin - admitted.start) // size) + 1, LOOK_BACK)
+    edges = [begin - size * n for n in range(number + 1)]
+    return any(admitted.count(start, end) > most for end, start in pairwise(edges))
