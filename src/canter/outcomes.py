@@ -54,7 +54,7 @@ class Outcomes:
         self._random = random.Random(seed)
         self._backoff = Backoff()
         self._endings = Endings(work, policy)
-        self._unread = Unread(self._endings, reading, self._take)
+        self._unread = Unread(self._endings, reading, self._take, self._loop.time)
         self.cookies = SiteCookies()
 
     def answered(
@@ -102,12 +102,22 @@ class Outcomes:
             self._take(job, self._endings.visit(ended, None))
             return
         if not self._unread:
-            self._loop.call_soon(self.read)
-        if not self._unread.add(ended):
-            self.read()
+            self._loop.call_soon(self._read_on)
+        self._unread.add(ended)
+        while self._unread.full:
+            self._read_some()
 
     def read(self) -> None:
-        """Read what waits to be read, now."""
+        """Read all that waits to be read, now."""
+        while self._unread:
+            self._read_some()
+
+    def _read_on(self) -> None:
+        self._read_some()
+        if self._unread:
+            self._loop.call_soon(self._read_on)
+
+    def _read_some(self) -> None:
         try:
             self._unread.read()
         except Exception as error:

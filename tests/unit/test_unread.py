@@ -37,10 +37,14 @@ class Spy:
         """What came of it is taken."""
         self.done.append(("end", (job.task.key, visit)))
 
+    def clock(self) -> float:
+        """Each page takes 4 ms."""
+        return 0.004 * sum(name == "read" for name, _ in self.done)
+
 
 def waiting(spy: Spy) -> Unread:
     """None yet."""
-    return Unread(cast("Endings", spy), spy.reading, spy.end)
+    return Unread(cast("Endings", spy), spy.reading, spy.end, spy.clock)
 
 
 def page(number: int, size: int = 10) -> Ended:
@@ -54,7 +58,7 @@ def test_all_are_read_and_then_all_are_ended() -> None:
     spy = Spy()
     unread = waiting(spy)
     for number in (1, 2, 3):
-        assert unread.add(page(number))
+        unread.add(page(number))
     assert len(unread) == 3
     assert spy.done == []
     unread.read()
@@ -67,9 +71,26 @@ def test_all_are_read_and_then_all_are_ended() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
-    """By the bytes of the bodies, counted anew after each reading."""
+    """By the bytes of the bodies, less those that were read."""
     unread = waiting(Spy())
     for _ in range(2):
-        assert unread.add(page(1, MOST_BYTES - 1))
-        assert not unread.add(page(2, 1))
+        unread.add(page(1, MOST_BYTES - 1))
+        before = unread.full
+        unread.add(page(2, 1))
+        full = unread.full
         unread.read()
+        assert (before, full, unread.full) == (False, True, False)
+
+
+def test_others_have_their_turn_meanwhile() -> None:
+    """Reading stops after a slice of time, and what was read is ended; a page that takes longer is read."""
+    spy = Spy()
+    unread = waiting(spy)
+    for number in range(12):
+        unread.add(page(number))
+    left = []
+    while unread:
+        unread.read()
+        left.append(len(unread))
+        assert sum(name == "end" for name, _ in spy.done) == 12 - len(unread)
+    assert left == [7, 2, 0]

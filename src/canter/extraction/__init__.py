@@ -18,7 +18,9 @@ from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
 from canter.sites.auto import AUTO
-from canter.sites.site import Site
+from canter.sites.site import Field, Site
+
+MOST_DOUBTS = 8  # after so many a site's pages are no longer read by bytes first
 
 __all__ = ["Extraction", "Extractor", "Origin", "Page", "extract", "not_text"]
 
@@ -39,6 +41,9 @@ class Extractor:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._parse = site.parse_function()
+        fields = site.fields.values()
+        self._by_selectors = self._parse is None and site is not AUTO and all(map(_by_selector, fields))
+        self._doubts = 0  # pages that had to be parsed again, less those that had not
         self._required = [name for name, field in site.fields.items() if field.required]
         self._readers = {
             name: FieldReader(name, field, site.locale)
@@ -51,8 +56,11 @@ class Extractor:
 
         A value that `parse` gives wins over the rules' own, None does not.
         """
+        quick = self._by_selectors and self._doubts < MOST_DOUBTS and page.read_by_bytes()
         reading = Reading(page)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
+        if quick:
+            self._doubts = max(self._doubts + (1 if page.tree.parsed_again else -1), 0)
         missing = [name for name in self._required if fields[name] is None]
         return Extraction(fields, missing, reading.problems, reading.origins)
 
@@ -82,6 +90,11 @@ class Extractor:
             except (Exception, SystemExit) as error:
                 reading.problems.append(f"parse: {_reason(error)}")
         return fields
+
+
+def _by_selector(field: Field) -> bool:
+    """Whether CSS alone, or nothing, of the page's tree is asked for."""
+    return not (field.xpath or field.structured or field.label)
 
 
 def _reason(error: BaseException) -> str:

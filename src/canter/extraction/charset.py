@@ -33,11 +33,15 @@ def declared(body: bytes, content_type: str | None) -> str | None:
     return encoding(match[1]) if match else None
 
 
+def announced(body: bytes) -> str | None:
+    """The encoding that an early `<meta>` names."""
+    head = turbohtml.parse(body[:_HEAD], positions=False)
+    return head.encoding.lower() if head.encoding and head.encoding_confidence == "certain" else None
+
+
 def sniffed(body: bytes) -> str:
     """The encoding by an early `<meta>`, then by one anywhere, then by what the bytes look like."""
-    head = turbohtml.parse(body[:_HEAD], positions=False)
-    document = head if head.encoding_confidence == "certain" else parsed(body)
-    return (document.encoding or "windows-1252").lower()
+    return announced(body) or (parsed(body).encoding or "windows-1252").lower()
 
 
 def parsed(body: bytes) -> turbohtml.Document:
