@@ -315,3 +315,28 @@ async def test_closing_ends_a_request_over_a_kept_connection(
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.CUT
     assert server.connections == 1
+
+
+async def test_late_bytes_of_the_answer_before(transport: AiohttpTransport) -> None:
+    """What comes on a kept connection and begins no answer is not this page's: it is asked for once more.
+
+    On a connection of its own it is what the server says.
+    """
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for beginning in (b"", b" and more"):  # before the second answer: late bytes of the first
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(beginning + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    for asked_over in (1, 2):
+        answer = await get(transport, url)
+        assert isinstance(answer, Response), answer
+        assert (answer.body, connections) == (b"whole", asked_over)
+    server.close()

@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from canter.model import Limits
 from canter.transports.connection import Connection
-from canter.transports.faults import NoAnswer
+from canter.transports.faults import NoAnswer, NotHttp
 
 
 class Answer:
@@ -41,6 +41,10 @@ class Answer:
         peer.ask(head, limits)
         try:
             message, self.content = await peer.read()
+        except NotHttp as exc:
+            if not self._reused:
+                raise
+            raise NoAnswer("bytes beyond the answer before", stale=True) from exc
         except aiohttp.ServerDisconnectedError as exc:
             raise self._no_answer("the connection was closed") from exc
         except aiohttp.ClientOSError as exc:

@@ -15,7 +15,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from canter.model import Limits
 from canter.transports.chunks import LineEnds
-from canter.transports.faults import MAX_HEAD, MAX_HEADERS, MAX_LINE, FirstByteTimeout, HeadTooLarge
+from canter.transports.faults import MAX_HEAD, MAX_HEADERS, MAX_LINE, FirstByteTimeout, HeadTooLarge, NotHttp
 from canter.transports.heads import BadHead, usable
 
 _END = re.compile(rb"\n\r?\n")  # of a head; a line may end without CR, RFC 9112 section 2.2
@@ -147,7 +147,7 @@ class Connection(ResponseHandler):
         if self._head_size + size > MAX_HEAD:
             return self._refuse(HeadTooLarge())
         if held[: len(_VERSION)] != _VERSION[: len(held)]:
-            return self._refuse(BadHttpMessage(f"it begins with {bytes(held[:60])!r}"))
+            return self._refuse(NotHttp(bytes(held)))
         if end is None:
             if not seen:
                 part += data

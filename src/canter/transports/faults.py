@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
 from canter.model import FaultKind, Limits
 from canter.transports.decoding import DecodingError
@@ -33,12 +33,19 @@ class NoAnswer(aiohttp.ClientError):
 
     Not one of the classes for which aiohttp sends the request again by itself: it would do so on
     connections that were never used before, too. `stale`: an idle connection that the server had
-    closed, so that the request can be sent again.
+    closed, or on which bytes of the answer before came late, so that the request can be sent again.
     """
 
     def __init__(self, message: str, stale: bool) -> None:
         super().__init__(message)
         self.stale = stale
+
+
+class NotHttp(BadHttpMessage):
+    """What came is not the beginning of an answer."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(f"it begins with {data[:60]!r}")
 
 
 class HeadTooLarge(HttpProcessingError):
