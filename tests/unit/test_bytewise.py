@@ -109,9 +109,11 @@ def test_only_pages_that_say_they_are_utf8(kind: str, head: str, quick: bool) ->
     """By byte-order mark, header or an early `<meta>`; and none that are small."""
     body = f"{head}<h1>Tea</h1><p>é{'x' * WORTHWHILE}".encode()
     page = Page("http://shop.example/", 200, {"Content-Type": kind}, body)
-    assert page.read_by_bytes() is quick
-    assert page.tree.first("h1") == "Tea"
-    assert not Page("http://shop.example/", 200, {"Content-Type": kind}, body[:1000]).read_by_bytes()
+    small = Page("http://shop.example/", 200, {"Content-Type": kind}, body[:1000])
+    for one, by_bytes in ((page, quick), (small, False)):
+        one.prefer_bytes()
+        assert one.tree.is_by_bytes is by_bytes
+        assert one.tree.first("h1") == "Tea"
 
 
 def test_a_site_whose_pages_are_parsed_again_is_read_by_characters() -> None:
@@ -122,5 +124,16 @@ def test_a_site_whose_pages_are_parsed_again_is_read_by_characters() -> None:
     pages = [Page("http://shop.example/", 200, {}, body) for _ in range(20)]
     for page in pages:
         assert extractor.read(page).fields == {"name": "Groß é"}
-    again = [page.tree.parsed_again for page in pages]
+    again = [page.parsed_again for page in pages]
     assert again == [True] * 8 + [False] * 12
+
+
+def test_an_answer_that_needs_no_tree_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON, however large, is not parsed as a page."""
+    made: list[bytes] = []
+    monkeypatch.setattr(Tree, "by_bytes", made.append)
+    extractor = Extractor(Site("shop", hosts=["*"], fields={"name": Field(json="name")}))
+    body = b'{"name": "Tea", "about": "%s"}' % (b"x" * WORTHWHILE)
+    page = Page("http://shop.example/", 200, {"Content-Type": "application/json; charset=utf-8"}, body)
+    assert extractor.read(page).fields == {"name": "Tea"}
+    assert made == []

@@ -56,11 +56,13 @@ class Extractor:
 
         A value that `parse` gives wins over the rules' own, None does not.
         """
-        quick = self._by_selectors and self._doubts < MOST_DOUBTS and page.read_by_bytes()
+        quick = self._by_selectors and self._doubts < MOST_DOUBTS
+        if quick:
+            page.prefer_bytes()
         reading = Reading(page)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         if quick:
-            self._doubts = max(self._doubts + (1 if page.tree.parsed_again else -1), 0)
+            self._doubts = max(self._doubts + (1 if page.parsed_again else -1), 0)
         missing = [name for name in self._required if fields[name] is None]
         return Extraction(fields, missing, reading.problems, reading.origins)
 

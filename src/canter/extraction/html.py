@@ -40,6 +40,11 @@ class Tree:
         tree._bytewise = bytewise
         return tree
 
+    @property
+    def is_by_bytes(self) -> bool:
+        """Whether texts are still turned back from bytes."""
+        return self._bytewise is not None
+
     def _parse(self, html: str | bytes, charset: str | None) -> None:
         try:
             if charset is None and isinstance(html, bytes):

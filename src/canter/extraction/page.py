@@ -38,6 +38,7 @@ class Page:
     _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _tree: Tree | None = field(default=None, init=False, repr=False, compare=False)
     _charset: str | None = field(default=None, init=False, repr=False, compare=False)
+    _by_bytes: bool = field(default=False, init=False, repr=False, compare=False)
 
     @property
     def charset(self) -> str:
@@ -57,17 +58,22 @@ class Page:
     def tree(self) -> Tree:
         """The content as a tree of HTML. Raises MemoryError where it does not fit."""
         if self._tree is None:
-            self._tree = Tree(self.content, self._charset or self._declared())
-            self._charset = self._tree.charset
+            if self._by_bytes and len(self.content) >= WORTHWHILE and self._is_utf8():
+                self._tree = Tree.by_bytes(strip_bom(self.content))
+                self._charset = "utf-8"
+            else:
+                self._tree = Tree(self.content, self._charset or self._declared())
+                self._charset = self._tree.charset
         return self._tree
 
-    def read_by_bytes(self) -> bool:
-        """Have the tree made in the way that is quicker for selectors alone; whether that was possible."""
-        if self._tree is not None or len(self.content) < WORTHWHILE or not self._is_utf8():
-            return False
-        self._tree = Tree.by_bytes(strip_bom(self.content))
-        self._charset = "utf-8"
-        return True
+    def prefer_bytes(self) -> None:
+        """Have the tree, should one be asked for, made in the way that is quicker for selectors alone."""
+        self._by_bytes = True
+
+    @property
+    def parsed_again(self) -> bool:
+        """Whether that way was taken and did not do."""
+        return self._tree is not None and self._tree.parsed_again
 
     def _is_utf8(self) -> bool:
         """Whether the page says that it is, early enough to know it without a parse."""
