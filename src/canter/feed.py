@@ -15,6 +15,7 @@ from canter.urls import BadUrl, parse_url
 
 APPEND = 5_000  # rows appended in one transaction at most
 PATIENCE = 0.2  # seconds that fewer rows wait for more
+AHEAD = 2  # chunks read ahead, 64 KiB of text each
 RELOAD = 1.0  # seconds between loads of everything spooled, while the source is slow
 MAX_TEXT = 2_000  # characters kept of a line that is no URL
 
@@ -134,7 +135,7 @@ class _ReadAhead:
         self._source = source
         self._start = start
         self._stop = stop
-        self._chunks: queue.Queue[tuple[list[Row], Position] | CanterError | None] = queue.Queue(maxsize=8)
+        self._chunks: queue.Queue[tuple[list[Row], Position] | CanterError | None] = queue.Queue(AHEAD)
         self._ended = False
         threading.Thread(target=self._read, name="canter-read", daemon=True).start()
 

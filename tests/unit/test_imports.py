@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,6 +224,15 @@ def test_the_imports_make_no_circle() -> None:
         for module in ready:
             del left[module]
     assert not left, "these import each other in a circle, or need one that does"
+
+
+def test_a_worker_does_not_load_the_command_line() -> None:
+    """Its process imports the module of the command before anything else: that takes no memory there."""
+    project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text())
+    module = project["project"]["scripts"]["canter"].partition(":")[0]
+    program = f"import sys, {module}; print([m for m in ('typer', 'canter.apps.cli') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_rules_would_notice(tmp_path: Path) -> None:
