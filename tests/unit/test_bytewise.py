@@ -101,17 +101,23 @@ def test_selectors_that_compare_text(selector: str, plain: bool) -> None:
     ("kind", "head", "quick"),
     [
         ("text/html; charset=utf-8", "", True), ("text/html", "<meta charset=utf-8>", True),
-        ("text/html", "", False), ("text/html; charset=latin1", "<meta charset=utf-8>", False),
+        ("text/html", "", True), ("text/html; charset=latin1", "<meta charset=utf-8>", False),
         ("text/html", "<meta charset=latin1>", False), ("text/html", "\ufeff", True),
+        ("text/html", "x" * 9_000 + "<meta charset=UTF-8>", True),
+        ("text/html", "x" * 9_000 + "<meta charset=latin1>", False),
+        ("text/html", "x" * 9_000 + "<script>s.charset = t.charset; charset='utf8'</script>", True),
+        ("text/html", "x" * 9_000 + "<meta http-equiv=content-type content='chars&#101;t=koi8-r'>", False),
+        ("text/html", "x" * 9_000 + "<meta http-equiv=content-type content='charset&equals;koi8-r'>", False),
+        ("text/html", "x" * 9_000 + "<meta charset=shift&lowbar;jis>", False),
     ],
 )  # fmt: skip
-def test_only_pages_that_say_they_are_utf8(kind: str, head: str, quick: bool) -> None:
-    """By byte-order mark, header or an early `<meta>`; and none that are small."""
+def test_only_pages_that_are_utf8(kind: str, head: str, quick: bool) -> None:
+    """By mark, header, `<meta>`, or by their bytes where nothing says otherwise; none that are small."""
     body = f"{head}<h1>Tea</h1><p>é{'x' * WORTHWHILE}".encode()
     page = Page("http://shop.example/", 200, {"Content-Type": kind}, body)
-    small = Page("http://shop.example/", 200, {"Content-Type": kind}, body[:1000])
+    small = Page("http://shop.example/", 200, {"Content-Type": kind}, body.replace(b"x" * WORTHWHILE, b""))
     for one, by_bytes in ((page, quick), (small, False)):
-        one.prefer_bytes()
+        one.prefer_quick(None)
         assert one.tree.is_by_bytes is by_bytes
         assert one.tree.first("h1") == "Tea"
 

@@ -8,6 +8,7 @@ Page -> Reading (what several fields need, made once)
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from traceback import format_exception_only
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from canter.extraction.content import not_text
 from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
+from canter.extraction.sightings import Plan, Wanted
 from canter.sites.auto import AUTO
 from canter.sites.site import Field, Site
 
@@ -41,9 +43,10 @@ class Extractor:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._parse = site.parse_function()
-        fields = site.fields.values()
+        fields = list(site.fields.values())
         self._by_selectors = self._parse is None and site is not AUTO and all(map(_by_selector, fields))
         self._doubts = 0  # pages that had to be parsed again, less those that had not
+        self._plan = Plan.of(list(_wanted(fields))) if self._by_selectors else None
         self._required = [name for name, field in site.fields.items() if field.required]
         self._readers = {
             name: FieldReader(name, field, site.locale)
@@ -58,11 +61,13 @@ class Extractor:
         """
         quick = self._by_selectors and self._doubts < MOST_DOUBTS
         if quick:
-            page.prefer_bytes()
+            page.prefer_quick(self._plan)
         reading = Reading(page)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         if quick:
             self._doubts = max(self._doubts + (1 if page.parsed_again else -1), 0)
+            if self._plan and page.parsed_share:
+                self._plan.learn(page.parsed_share)
         missing = [name for name in self._required if fields[name] is None]
         return Extraction(fields, missing, reading.problems, reading.origins)
 
@@ -97,6 +102,14 @@ class Extractor:
 def _by_selector(field: Field) -> bool:
     """Whether CSS alone, or nothing, of the page's tree is asked for."""
     return not (field.xpath or field.structured or field.label)
+
+
+def _wanted(fields: Iterable[Field]) -> Iterator[Wanted]:
+    for field in fields:
+        every = field.many or field.index is not None or field.jmespath is not None
+        yield Wanted(field.css, every)
+    if any(field.type == "url" for field in fields):
+        yield Wanted(("base[href]",), False)
 
 
 def _reason(error: BaseException) -> str:

@@ -6,14 +6,15 @@ for have to be turned back.
 
 What stands in the way are character references: `&eacute;` gives a character that looks like a byte. A text
 of ASCII, or of characters beyond any byte, leaves no doubt. Else the page is looked at, once: where it is
-valid UTF-8 and no reference gives what could begin a character (`&Atilde;`), a byte that begins one was a
-byte, and those that follow it were, too; what remains came from references.
+valid UTF-8, what looks like the bytes of a character was that, unless it begins as one of the page's
+references does (`&Atilde;&copy;`); what remains came from references.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import unescape
 from html.entities import html5
 
 _BYTES = re.compile("[\x80-\xff]")
@@ -24,6 +25,8 @@ _REFERENCE = re.compile(
     + "|".join(sorted(_NAMES)).encode()
     + rb")"
 )
+
+_ANY = frozenset(map(chr, range(0xC2, 0xF5)))
 
 _QUOTED = re.compile(r"\"[^\"\\]*\"|'[^'\\]*'")
 _CASELESS = re.compile(r"\s[a-zA-Z]\s*\]")
@@ -48,11 +51,11 @@ def is_plain(selector: str) -> bool:
 class Bytewise:
     """The content of a page in UTF-8, without a byte-order mark."""
 
-    __slots__ = ("_certain", "content")
+    __slots__ = ("_doubtful", "content")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self._certain: bool | None = None
+        self._doubtful: frozenset[str] | None = None  # what a character in a text may begin with by reference
 
     @property
     def characters(self) -> str:
@@ -63,11 +66,18 @@ class Bytewise:
         """What a text of the tree is; None where that cannot be told."""
         if found.isascii() or not _BYTES.search(found):
             return found
-        if self._certain is None:
-            self._certain = _is_utf8(self.content) and not _REFERENCE.search(self.content)
-        if not self._certain:
+        if self._doubtful is None:
+            self._doubtful = _referred(self.content) if _is_utf8(self.content) else _ANY
+        if self._doubtful is _ANY:
+            return None
+        if self._doubtful and any(each[0] in self._doubtful for each in _CHARACTER.findall(found)):
             return None
         return _CHARACTER.sub(lambda match: match[0].encode("latin-1").decode(), found)
+
+
+def _referred(content: bytes) -> frozenset[str]:
+    """The characters by reference that look like a byte that begins a character."""
+    return frozenset(unescape(f"{reference.decode()};") for reference in set(_REFERENCE.findall(content)))
 
 
 def _is_utf8(content: bytes) -> bool:

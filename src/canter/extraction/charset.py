@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import product
 
 import turbohtml
 import turbohtml.detect  # registers the codecs named whatwg-...
+
+from canter.extraction.literals import Literals
+from canter.extraction.references import may_hide_words
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 _ESCAPE = b"\x1b"  # by which iso-2022-jp says in ASCII what is not
 _HEAD = 1024  # bytes that the standard's first scan reads
+_HEADS = 8192  # bytes in which most pages name their encoding
+_SPELLINGS = ["".join(way).encode() for way in product(*({char, char.upper()} for char in "chars"))]
+_SEARCH = Literals(_SPELLINGS)
+_NAMED = re.compile(
+    rb"charset[ \t\n\f\r]*(?:=[ \t\n\f\r]*[\"']?[ \t\n\f\r]*([^ \t\n\f\r\"';>]*)|&)", re.IGNORECASE
+)
 _PYTHON = frozenset({"utf-8", "utf-16le", "utf-16be"})  # decoded alike by Python, and faster
 
 
@@ -34,9 +44,35 @@ def declared(body: bytes, content_type: str | None) -> str | None:
 
 
 def announced(body: bytes) -> str | None:
-    """The encoding that an early `<meta>` names."""
-    head = turbohtml.parse(body[:_HEAD], positions=False)
-    return head.encoding.lower() if head.encoding and head.encoding_confidence == "certain" else None
+    """The encoding that an early `<meta>` names; the first that names one counts."""
+    for size in (_HEAD, _HEADS):
+        head = turbohtml.parse(body[:size], positions=False)
+        if head.encoding and head.encoding_confidence == "certain":
+            return head.encoding.lower()
+    return None
+
+
+def implied(body: bytes) -> str | None:
+    """ "utf-8" where the bytes are that, beyond ASCII, and no `<meta>` anywhere can say otherwise."""
+    if body.isascii() or _ESCAPE in body or may_hide_words(body):
+        return None
+    if any(_names_another(_NAMED.match(body, start)) for _, start in _SEARCH.find(body)):
+        return None
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return None
+    return "utf-8"
+
+
+def _names_another(found: re.Match[bytes] | None) -> bool:
+    """Whether a `charset=` may name an encoding other than UTF-8."""
+    if found is None:
+        return False
+    label = found[1]
+    if label is None or b"&" in label:
+        return True
+    return encoding(label.decode("latin-1")) not in (None, "utf-8")
 
 
 def sniffed(body: bytes) -> str:

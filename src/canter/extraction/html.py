@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 import turbohtml
-from turbohtml import Element, NodeFilter, NodeIterator, Text
+from turbohtml import Document, Element, NodeFilter, NodeIterator, Text
 
 from canter.extraction.bytewise import Bytewise, is_plain
 from canter.extraction.charset import parsed
+from canter.extraction.sightings import Sightings
 
 __all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath", "elements_around"]
+
+
+_MARK = f"canter-{secrets.token_hex(8)}"  # an element that no page can foresee
+_DEEPEST = 512  # elements around it
+
+# Within these, what comes later may go elsewhere: before the table, into another tree, out of the document.
+_UNSETTLED = frozenset({
+    "table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "colgroup", "template", "select",
+    "frameset", "svg", "math", "applet", "object", "marquee",
+})  # fmt: skip
+# These are cloned and moved about where end tags are out of order.
+_FORMATTING = frozenset({
+    "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+})  # fmt: skip
 
 
 class Tree:
@@ -21,29 +37,61 @@ class Tree:
     tree does not fit (HTML itself has no errors), and ValueError for a selector that cannot be used.
     """
 
-    __slots__ = ("_bytewise", "_document", "parsed_again")
+    __slots__ = ("_bytewise", "_document", "_open", "_seen", "parsed_again", "parsed_share")
 
     def __init__(self, html: str | bytes, charset: str | None = None) -> None:
         """`html` is text, or bytes in `charset` (by default that of the page's own words and bytes)."""
         self._bytewise: Bytewise | None = None
+        self._seen: Sightings | None = None  # where this is the tree of a page's beginning
+        self._open: list[Element] = []
         self.parsed_again = False  # a tree by bytes could not tell something
+        self.parsed_share = 1.0  # of the page's bytes, over 1 where a beginning did not do
         self._parse(html, charset)
 
     @classmethod
-    def by_bytes(cls, content: bytes) -> Tree:
+    def by_bytes(cls, content: bytes, seen: Sightings | None = None) -> Tree:
         """The same tree of a page in UTF-8 without byte-order mark, made quicker for `first` and `all`.
 
-        Where they cannot tell what a text is, and for whatever else is asked, the page is parsed again.
+        With `seen` it is that of the page's beginning, for as long as it is certain that the whole page's
+        tells the same. Where they cannot tell what a text is, and for whatever else is asked, the page is
+        parsed again.
         """
-        bytewise = Bytewise(content)
-        tree = cls(bytewise.characters)
+        bytewise = Bytewise(content if seen is None else content[: seen.cut])
+        tree = cls(bytewise.characters if seen is None else f"{bytewise.characters}<{_MARK}>")
         tree._bytewise = bytewise
+        if seen is not None:
+            tree._seen, tree.parsed_share = seen, seen.cut / len(content)
+            tree._open = _open_at_end(tree._document) or []
+            if not tree._open:
+                tree._complete()
         return tree
+
+    def _complete(self) -> None:
+        """Have the whole page from now on."""
+        if self._seen is not None:
+            content, self._seen = self._seen.content, None
+            self.parsed_share += 1
+            self._bytewise = Bytewise(content)
+            self._parse(self._bytewise.characters, None)
+
+    def _tells(self, selector: str, found: list[Element], *, every: bool = False) -> bool:
+        """Whether the whole page's tree tells the same of a selector as this one, which found these."""
+        seen = self._seen
+        if seen is None:
+            return True
+        if selector not in seen.selectors or any(node in self._open for node in found):
+            return False
+        return bool(found and not every) or seen.nothing_after(selector)
 
     @property
     def is_by_bytes(self) -> bool:
         """Whether texts are still turned back from bytes."""
         return self._bytewise is not None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only the page's beginning was parsed."""
+        return self._seen is not None
 
     def _parse(self, html: str | bytes, charset: str | None) -> None:
         try:
@@ -59,7 +107,8 @@ class Tree:
     def _settle(self) -> None:
         """Have characters from now on."""
         if self._bytewise is not None:
-            content, self._bytewise, self.parsed_again = self._bytewise.content, None, True
+            content = self._bytewise.content if self._seen is None else self._seen.content
+            self._bytewise, self._seen, self.parsed_again = None, None, True
             self._parse(content, "utf-8")
 
     @property
@@ -72,6 +121,9 @@ class Tree:
         if self._bytewise is not None and not is_plain(selector):
             self._settle()
         node = self._document.select_one(selector)
+        if not self._tells(selector, [] if node is None else [node]):
+            self._complete()
+            node = self._document.select_one(selector)
         found = None if node is None else _read(node, attr)
         if self._bytewise is None or found is None:
             return found
@@ -85,7 +137,11 @@ class Tree:
         """Texts (or attributes) of all matches in document order."""
         if self._bytewise is not None and not is_plain(selector):
             self._settle()
-        found = [_read(node, attr) for node in self._document.select(selector)]
+        nodes = self._document.select(selector)
+        if not self._tells(selector, nodes, every=True):
+            self._complete()
+            nodes = self._document.select(selector)
+        found = [_read(node, attr) for node in nodes]
         if self._bytewise is None:
             return found
         told = [text if text is None else self._bytewise.text(text) for text in found]
@@ -119,6 +175,30 @@ class Tree:
         """Every text of the document, in its order."""
         self._settle()
         return NodeIterator(self._document, what_to_show=NodeFilter.SHOW_TEXT)  # type: ignore[return-value]
+
+
+def _open_at_end(document: Document) -> list[Element] | None:
+    """The elements that a page's beginning leaves open, our mark at its end the first.
+
+    None where what comes after them might do more than be appended to them: the mark is no element (the
+    beginning ends within a tag, a comment, a script, a template), or not the last; it stands within an
+    element from which what follows may go elsewhere, or within a formatting element; or it has closed one.
+    """
+    mark = document.select_one(_MARK)
+    if mark is None or any(True for _ in mark.children):
+        return None
+    found = [mark, *elements_around(mark, _DEEPEST)]
+    if len(found) > _DEEPEST or any(
+        node.next_sibling is not None or node.tag in _UNSETTLED or node.tag in _FORMATTING for node in found
+    ):
+        return None
+    body = found[1]
+    if body.tag == "body" and mark.previous_sibling is None:  # it may have ended the head
+        head = document.select_one("head")
+        last = None if head is None else [node for node in head.children if isinstance(node, Element)][-1:]
+        if last and last[0].tag == "noscript":
+            return None
+    return found
 
 
 def elements_around(node: Text | Element, levels: int) -> list[Element]:

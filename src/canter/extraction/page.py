@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from canter.extraction.charset import announced, declared, decode, sniffed, strip_bom
+from canter.extraction.charset import announced, declared, decode, implied, sniffed, strip_bom
 from canter.extraction.html import Tree
+from canter.extraction.sightings import SMALLEST, Plan
 from canter.extraction.values import collapse
 from canter.model import ErrorType
 
@@ -38,7 +39,8 @@ class Page:
     _text: str | None = field(default=None, init=False, repr=False, compare=False)
     _tree: Tree | None = field(default=None, init=False, repr=False, compare=False)
     _charset: str | None = field(default=None, init=False, repr=False, compare=False)
-    _by_bytes: bool = field(default=False, init=False, repr=False, compare=False)
+    _quick: bool = field(default=False, init=False, repr=False, compare=False)
+    _plan: Plan | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def charset(self) -> str:
@@ -58,26 +60,35 @@ class Page:
     def tree(self) -> Tree:
         """The content as a tree of HTML. Raises MemoryError where it does not fit."""
         if self._tree is None:
-            if self._by_bytes and len(self.content) >= WORTHWHILE and self._is_utf8():
-                self._tree = Tree.by_bytes(strip_bom(self.content))
-                self._charset = "utf-8"
-            else:
-                self._tree = Tree(self.content, self._charset or self._declared())
-                self._charset = self._tree.charset
+            self._tree = self._quick_tree() or Tree(self.content, self._charset or self._declared())
+            self._charset = self._tree.charset
         return self._tree
 
-    def prefer_bytes(self) -> None:
-        """Have the tree, should one be asked for, made in the way that is quicker for selectors alone."""
-        self._by_bytes = True
+    def prefer_quick(self, plan: Plan | None) -> None:
+        """Have the tree, should one be asked for, made in the way that is quicker for selectors alone:
+        by bytes, and with a plan of no more of the page than has to be."""
+        self._quick, self._plan = True, plan
+
+    def _quick_tree(self) -> Tree | None:
+        if not self._quick or len(self.content) < SMALLEST or not self._is_utf8():
+            return None
+        content = strip_bom(self.content)
+        seen = self._plan.look(content) if self._plan else None
+        return Tree.by_bytes(content, seen) if seen or len(content) >= WORTHWHILE else None
 
     @property
     def parsed_again(self) -> bool:
-        """Whether that way was taken and did not do."""
+        """Whether a tree by bytes was made and did not do."""
         return self._tree is not None and self._tree.parsed_again
 
+    @property
+    def parsed_share(self) -> float | None:
+        """What share of its bytes was parsed, over 1 where a part did not do; None without a tree."""
+        return self._tree.parsed_share if self._tree else None
+
     def _is_utf8(self) -> bool:
-        """Whether the page says that it is, early enough to know it without a parse."""
-        charset = self._charset or self._declared() or announced(self.content)
+        """Whether the page says that it is, or is known to be without a parse."""
+        charset = self._charset or self._declared() or announced(self.content) or implied(self.content)
         return charset == "utf-8"
 
     def _declared(self) -> str | None:
