@@ -62,6 +62,7 @@ unit: $(VENV)/.dev
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.extraction --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.answers --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.partial --seconds $(FUZZ_SECONDS)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak.run

@@ -112,6 +112,28 @@ def test_what_a_beginning_tells(
     assert tree.is_part is is_part
 
 
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        "class='icecreamy'", "class=" + "x=" * 5_000 + "price", "class=" + " " * 9_000 + "price",
+        "class" + "\n" * 600 + "= price", "class" + " " * 600 + "='price'",
+        "class='" + "x " * 9_000 + "price'", "id='a'class=price", "x/class=price", "class =price",
+        "class= =price", "CLASS\t=\t'a price'",
+    ],
+)  # fmt: skip
+def test_attributes_that_are_hard_to_see(attribute: str) -> None:
+    """Overlapping words, long values and much white space: that something may match is not overlooked."""
+    html = f"<div>|<p {attribute}>b</p>".encode()
+    selectors = ("[class*=icecream]", "[class*=creamy]", "[class*=price]")
+    matching = [selector for selector in selectors if Tree(html).first(selector)]
+    assert matching
+    for selector in matching:
+        tree = part(html, *selectors)
+        assert tree is not None
+        assert tree.first(selector) == "b"
+        assert not tree.is_part
+
+
 def test_all_matches() -> None:
     """All that match are told where none can come after the cut."""
     one = part(b"<div><p class=price>a</p><p class=price>b</p>|<p>c", ".price", every=True)

@@ -185,7 +185,7 @@ def _open_at_end(document: Document) -> list[Element] | None:
     element from which what follows may go elsewhere, or within a formatting element; or it has closed one.
     """
     mark = document.select_one(_MARK)
-    if mark is None or any(True for _ in mark.children):
+    if mark is None:
         return None
     found = [mark, *elements_around(mark, _DEEPEST)]
     if len(found) > _DEEPEST or any(
