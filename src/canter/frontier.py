@@ -158,7 +158,9 @@ class Frontier:
 
     def _first_waiting(self, host: Host) -> PageJob | None:
         """Of the jobs set aside, the one whose robots.txt is tried next."""
-        return min(host.aside, key=lambda job: host.robots.next_try(job.url), default=None)
+        if not host.aside:
+            return None
+        return min(host.aside, key=lambda job: host.robots.next_try(job.url))
 
     # ---- what happened to a turn
 
@@ -167,7 +169,8 @@ class Frontier:
         host.in_flight -= 1
         for sharer in host.paced.hosts:
             if sharer.window is self:
-                self.schedule(sharer, now)
+                if sharer.at > now:  # else it is looked at again when it is its turn
+                    self.schedule(sharer, now)
             else:
                 sharer.window.stir(sharer, now)
 

@@ -196,7 +196,6 @@ def test_only_one_file_knows_each_big_library() -> None:
     homes = {
         "aiohttp": {
             "transports.aiohttp",
-            "transports.answer",
             "transports.connection",
             "transports.origin",
             "transports.faults",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from itertools import pairwise
 
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_parser import HttpResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canter.transports.chunks import LineEnds
+from canter.transports.chunks import BadChunk, Chunks
 from canter.transports.heads import BadHead, usable
 
 STATUS = b"HTTP/1.1 200 OK\r\n"
@@ -65,35 +69,71 @@ ENDS = st.sampled_from([b"\r\n", b"\n", b" ; a=b\r\n", b";x\n"])
 
 @given(SIZES, ENDS, st.lists(st.integers(0, 60), max_size=5))
 def test_chunks_are_the_same_in_any_pieces(chunks: list[bytes], end: bytes, cuts: list[int]) -> None:
-    """Whatever ends the lines, and wherever packets end: sizes, chunks and trailer as they should be."""
+    """Whatever ends the lines, and wherever packets end."""
     line = end.rpartition(b"a=b")[2].removeprefix(b";x")
     sent = b"".join(b"%X%b%b%b" % (len(chunk), end, chunk, line) for chunk in chunks)
     sent += b"0" + line + b"X-Sum: 1" + line + line
-    wanted = b"".join(b"%X\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    wanted += b"0\r\nX-Sum: 1\r\n\r\n"
     places = [0, *sorted(cuts), len(sent)]
-    pieces = [sent[a:b] for a, b in pairwise(places)]
-    mending = LineEnds()
-    assert b"".join(map(mending.feed, pieces)) == wanted
+    body = Chunks()
+    assert b"".join(body.feed(sent[a:b]) for a, b in pairwise(places)) == b"".join(chunks)
+    assert body.over
+    assert not body.beyond
+
+
+@given(SIZES, st.booleans(), st.integers(1, 40))
+def test_chunks_are_what_aiohttp_reads(chunks: list[bytes], trailer: bool, step: int) -> None:
+    """Well-formed ones: its parser and this one tell the same bytes."""
+    sent = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    sent += b"0\r\n" + b"X-Sum: 1\r\n" * trailer + b"\r\n"
+    body = Chunks()
+    mine = b"".join(body.feed(sent[at : at + step]) for at in range(0, len(sent), step))
+    assert (mine, body.over) == (by_aiohttp(sent), True)
+
+
+def by_aiohttp(sent: bytes) -> bytes:
+    """A chunked body as aiohttp reads it."""
+
+    async def read() -> bytes:
+        loop = asyncio.get_running_loop()
+        parser = HttpResponseParser(BaseProtocol(loop), loop, 1 << 16)
+        ((_, content),), _, _ = parser.feed_data(STATUS + b"Transfer-Encoding: chunked\r\n\r\n" + sent)
+        return await content.read()
+
+    return asyncio.run(read())
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8))
-def test_what_is_no_chunks_never_fails(pieces: list[bytes]) -> None:
-    """It goes on to the parser, which refuses it."""
-    mending = LineEnds()
-    b"".join(map(mending.feed, pieces))
-
-
-def test_a_line_without_end_is_not_held_back() -> None:
-    """However much comes: the parser sees it and its bounds hold."""
-    mending = LineEnds()
-    assert sum(len(mending.feed(b"f" * 1000)) for _ in range(100)) > 90_000
+def test_what_is_no_chunks_is_refused_or_read(pieces: list[bytes]) -> None:
+    """Nothing else happens, whatever comes."""
+    body = Chunks()
+    with contextlib.suppress(BadChunk):
+        b"".join(map(body.feed, pieces))
 
 
 @pytest.mark.parametrize(
-    ("first", "needed"),
-    [(b"5\r\nhello", False), (b"FF\r\n", False), (b"5\nhello", True), (b"5 \r\nhello", True), (b"5", True)],
+    ("sent", "reason"),
+    [
+        (b"zz\r\n", "Invalid character in chunk size"),
+        (b"\r\n", "Invalid character in chunk size"),
+        (b"-4\r\nhalf\r\n", "Invalid character in chunk size"),
+        (b"0x4\r\nhalf\r\n", "Invalid character in chunk size"),
+        (b"4_0\r\n", "Invalid character in chunk size"),
+        (b"f" * 16 + b"\r\n", "chunk size"),
+        (b"4\r\nhalf and more\r\n", "CR LF"),
+        (b"f" * 5000, "line between chunks"),
+        (b"1;" + b"x" * 5000 + b"\r\n", "line between chunks"),
+        (b"0\r\n" + b"X: y\r\n" * 20_000, "trailer"),
+    ],
 )
-def test_ordinary_chunks_cost_nothing(first: bytes, needed: bool) -> None:
-    """They go straight to the parser."""
-    assert (LineEnds.needed(first) is not None) is needed
+def test_what_is_no_chunk(sent: bytes, reason: str) -> None:
+    """It is told as it comes, and no line is held back without bound."""
+    with pytest.raises(BadChunk, match=reason):
+        Chunks().feed(sent)
+
+
+def test_what_follows_the_last_chunk_is_told() -> None:
+    """It is none of the body's."""
+    body = Chunks()
+    assert body.feed(b"004\r\nhalf\r\n0\r\n\r\nHTTP/1.1") == b"half"
+    assert body.over
+    assert body.beyond

@@ -66,13 +66,6 @@ def test_a_url_in_its_parts(url: str, parts: tuple[str, str, str]) -> None:
     assert parts_of(url) == parts
 
 
-async def test_a_connection_apart_is_none_of_the_pool(origin: Origin) -> None:
-    """Its key differs; host, port and TLS are the same."""
-    pooled, apart = origin.route.connection_key, origin.apart().connection_key
-    assert pooled != apart
-    assert pooled[:4] == apart[:4]
-
-
 @pytest.mark.parametrize(
     ("url", "host"),
     [

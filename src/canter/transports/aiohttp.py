@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import product
+from typing import Any, cast
 
 import aiohttp
-from aiohttp import connector
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -60,9 +59,7 @@ class AiohttpTransport:
         self.contexts = contexts((Tls(), *tls))
         self.budget = BodyBudget(body_budget)
         self._max_connections = max_connections
-        self._open: dict[ResponseHandler, str] = {}  # connections that have carried a request: their hosts
-        self._of_host: dict[str, set[ResponseHandler]] = {}
-        self._busy: set[ResponseHandler] = set()  # those that carry one now
+        self._open = 0  # connections
         self._guard = AddressGuard(allow_networks)
         self.resolver = GuardedResolver(self._guard, Names(dns_servers))
         self._connector = aiohttp.TCPConnector(
@@ -70,11 +67,10 @@ class AiohttpTransport:
             limit_per_host=0,
             resolver=self.resolver,
             use_dns_cache=False,  # the resolver's own heeds the answers' lifetimes
-            keepalive_timeout=_KEEP_ALIVE,
             socket_factory=self._socket,
         )
         # aiohttp offers no other way to a protocol of one's own.
-        self._connector._factory = partial(Connection, asyncio.get_running_loop())  # type: ignore[assignment]
+        self._connector._factory = cast("Any", partial(Connection, asyncio.get_running_loop()))
         self._headers = {"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": OFFERED}
         self._origins: dict[tuple[str, Tls], Origin] = {}
 
@@ -97,58 +93,59 @@ class AiohttpTransport:
 
     def leave(self, host: str) -> None:
         """Close the idle connections to a host key; one that carries a request closes after its answer."""
-        for origin in (f"http://{host}", f"https://{host}"):
-            for tls in self.contexts:
-                self._origins.pop((origin, tls), None)
-        for peer in list(self._of_host.get(host, ())):
-            peer.force_close()
-            if peer not in self._busy and peer.transport is not None:
-                peer.transport.close()
+        for scheme, tls in product(("http", "https"), self.contexts):
+            origin = self._origins.pop((f"{scheme}://{host}", tls), None)
+            if origin is not None:
+                origin.leave()
 
     def origin(self, url: str, tls: Tls) -> Origin:
         """Where requests to an origin (scheme, host, port) go."""
         origin = self._origins.get((url, tls))
         if origin is None:
             if len(self._origins) >= _MOST_ORIGINS:
-                self._origins.clear()
+                self._forget_origins()
             origin = self._origins[url, tls] = Origin(url, self.contexts[tls], self._headers)
         return origin
 
-    async def connect(self, route: aiohttp.ClientRequest, limits: Limits) -> connector.Connection:
-        """A connection, of the pool or new. Raises aiohttp.ClientError; RuntimeError once this is closed."""
+    def _forget_origins(self) -> None:
+        for origin in self._origins.values():
+            origin.leave()
+        self._origins.clear()
+
+    async def dial(self, origin: Origin, limits: Limits) -> Connection:
+        """A new connection. Raises aiohttp.ClientError; RuntimeError once this is closed."""
         if self.closed:
             raise RuntimeError("the transport is closed")
         timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect_timeout)
         try:
-            return await self._connector.connect(route, [], timeout)
+            link = await self._connector.connect(origin.route, [], timeout)
         except TimeoutError as exc:
             raise aiohttp.ConnectionTimeoutError from exc
+        connection = cast("Connection", link.protocol)
+        self._open += 1
+        connection.belongs_to(link, partial(self._lost, origin))
+        return connection
 
-    def carry(self, peer: ResponseHandler, host: str) -> bool:
-        """Count a connection about to carry a request, until `rest`. Whether it has carried one before."""
-        known = peer in self._open
-        closed = peer.closed
-        if not known and closed is not None:
-            self._open[peer] = host
-            self._of_host.setdefault(host, set()).add(peer)
-            closed.add_done_callback(partial(self._forget, peer))
-        if len(self._open) > self._max_connections:
-            peer.force_close()
-        self._busy.add(peer)
-        return known
+    def kept(self, origin: Origin) -> Connection | None:
+        """An idle connection, where there is one."""
+        while origin.idle:
+            connection = origin.idle.pop()
+            if connection.usable:
+                return connection
+        return None
 
-    def rest(self, peer: ResponseHandler) -> None:
-        """The connection carries no request any more."""
-        self._busy.discard(peer)
+    def keep(self, connection: Connection, origin: Origin) -> None:
+        """A request is over: keep its connection for the next one, or close it."""
+        if connection.usable and not origin.left and self._open <= self._max_connections:
+            origin.idle.append(connection)
+            connection.rest(_KEEP_ALIVE)
+        else:
+            connection.close()
 
-    def _forget(self, peer: ResponseHandler, closed: asyncio.Future[None]) -> None:
-        host = self._open.pop(peer, "")
-        peers = self._of_host.get(host, set())
-        peers.discard(peer)
-        if not peers:
-            self._of_host.pop(host, None)
-        if not closed.cancelled():
-            closed.exception()  # looked at, so that asyncio does not log it
+    def _lost(self, origin: Origin, connection: Connection) -> None:
+        self._open -= 1
+        if connection in origin.idle:
+            origin.idle.remove(connection)
 
     def _socket(self, info: AddrInfoType) -> socket.socket:
         """A socket for an address about to be dialled: literal addresses never pass the resolver."""
@@ -201,26 +198,31 @@ class _Exchange:
         self._request = request
         self._began = time.monotonic()
         self._waited = 0.0  # s spent on the body budget
-        self._clock: asyncio.Timeout
+        self._deadline = asyncio.get_running_loop().time() + request.limits.timeout
+        self._clock: asyncio.Timeout  # while it is dialled
         self._answer: Answer | None = None
         self._host = ""
         self._phase = Phase.CONNECT
         self._bound = "timeout"  # the limit that the clock runs on
-        self._deadline = math.inf
 
     async def run(self) -> Response | Fault:
-        token = asking.set(self)
         try:
-            async with asyncio.timeout(self._request.limits.timeout) as self._clock:
-                self._deadline = self._clock.when() or math.inf
-                try:
-                    return await self._attempt()
-                except NoAnswer as exc:
-                    if not exc.stale or self._transport.closed:
-                        raise
-                    return await self._attempt(fresh=True)
+            try:
+                return await self._attempt()
+            except NoAnswer as exc:
+                if not exc.stale or self._transport.closed:
+                    raise
+                return await self._attempt(fresh=True)
         except _FAILURES as exc:
             return self._fault(*explain(exc, self._progress()))
+
+    # ---- a connection
+
+    async def _dial(self, origin: Origin) -> Connection:
+        token = asking.set(self)
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._clock:
+                return await self._transport.dial(origin, self._request.limits)
         finally:
             asking.reset(token)
 
@@ -245,70 +247,68 @@ class _Exchange:
             self._bound = "timeout"
             self._clock.reschedule(self._deadline)
 
+    # ---- the answer
+
     async def _attempt(self, fresh: bool = False) -> Response | Fault:
+        """`fresh`: over a connection of its own, whatever is kept."""
         self._phase = Phase.CONNECT
         transport, request = self._transport, self._request
-        url, host, target = parts_of(request.url)
+        url, _, target = parts_of(request.url)
         origin = transport.origin(url, request.tls)
         self._host = origin.host
         headers = {**request.headers, "Connection": "close"} if fresh else request.headers
         head = origin.head(target, headers)
-        link = await transport.connect(origin.apart() if fresh else origin.route, request.limits)
-        self._enter(Phase.ANSWER)
-        peer = link.protocol
-        assert peer is not None
-        answer = Answer(link, reused=transport.carry(peer, host))
-        if fresh:
-            peer.force_close()  # some servers keep it for all that
+        connection = (None if fresh else transport.kept(origin)) or await self._dial(origin)
+        self._phase, self._bound = Phase.ANSWER, "timeout"
         try:
-            await answer.begin(head, request.limits)
-            self._answer = answer
-            body = await self._read(answer)
-        finally:
-            answer.close()  # of no effect on an answer that was read to its end
-            transport.rest(peer)
+            connection.ask(head, request.limits, self._deadline)
+            self._answer = answer = await connection.answer()
+            body = await self._read(connection, answer)
+        except BaseException:
+            connection.close()
+            raise
+        if fresh:
+            connection.close()  # some servers keep it for all that
+        else:
+            transport.keep(connection, origin)
         if isinstance(body, Fault):
             return body
         return Response(
             request.url, answer.status, readable(answer.headers), body, answer.latency, self._elapsed()
         )
 
-    async def _read(self, answer: Answer) -> bytes | Fault:
-        limit = self._request.limits.max_body
+    async def _read(self, connection: Connection, answer: Answer) -> bytes | Fault:
+        limit, truncate = self._request.limits.max_body, self._request.truncate
         body = Body(limit, self._request.sink)
-        if answer.content.at_eof():
+        if not connection.has_body:
             return b""
-        if answer.announces_more_than(limit) and not self._request.truncate:
+        if answer.length is not None and answer.length > limit and not truncate:
             return self._too_large(limit)
         coding = decoder(answer.headers.getall("Content-Encoding", ()))
         with self._transport.budget.reading() as hold:
             if coding.window and not hold.take(coding.window):
-                await self._wait(answer, hold, coding.window)
-            while data := await answer.some():
+                await self._wait(connection, hold, coding.window)
+            while data := await connection.some():
                 for piece in coding.feed(data):
                     held = body.add(piece)
                     if body.over:
-                        return body.whole() if self._request.truncate else self._too_large(limit)
+                        return body.whole() if truncate else self._too_large(limit)
                     if held and not hold.take(held):
-                        await self._wait(answer, hold, held)
+                        await self._wait(connection, hold, held)
             coding.finish()
-        if answer.was_reset():
-            return self._fault(FaultKind.CUT, f"the connection was reset after {body.size:,} bytes of body")
         return body.whole()
 
-    async def _wait(self, answer: Answer, hold: Hold, size: int) -> None:
+    async def _wait(self, connection: Connection, hold: Hold, size: int) -> None:
         """Wait for the body budget with the socket at rest and no clock running."""
         began = time.monotonic()
-        self._clock.reschedule(None)
-        answer.pause()
+        connection.pause()
         try:
             await hold.wait(size)
         finally:
-            answer.resume()
             waited = time.monotonic() - began
             self._waited += waited
             self._deadline += waited
-            self._clock.reschedule(self._deadline)
+            connection.resume(waited)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began - self._waited

@@ -41,6 +41,10 @@ class NoAnswer(aiohttp.ClientError):
         self.stale = stale
 
 
+class BodyCut(aiohttp.ClientError):
+    """The connection ended before the body did."""
+
+
 class NotHttp(BadHttpMessage):
     """What came is not the beginning of an answer."""
 
@@ -94,9 +98,8 @@ def explain(exc: BaseException, progress: Progress) -> tuple[FaultKind, str]:
             return FaultKind.ENCODING, str(exc)
         case MemoryError():
             return FaultKind.TOO_LARGE, "the answer does not fit in memory"
-        case aiohttp.ClientPayloadError():
-            cause = exc.__cause__ or exc
-            return FaultKind.CUT, f"the body was cut: {_line(getattr(cause, 'message', cause))}"
+        case BodyCut():
+            return FaultKind.CUT, f"the body was cut: {_line(exc)}"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return FaultKind.BAD_URL, f"not a URL that can be requested: {_line(exc)}"
         case _:

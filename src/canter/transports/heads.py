@@ -1,10 +1,15 @@
-"""The head of an answer made fit for a strict parser, and where its body ends. As browsers do it."""
+"""The head of an answer put together, made fit for a strict parser, and where its body ends. As browsers do
+it."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from canter.transports.faults import MAX_HEAD, HeadTooLarge, NotHttp
+
+_END = re.compile(rb"\n\r?\n")  # a line may end without CR, RFC 9112 section 2.2
+_VERSION = b"HTTP/"
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _GOOD = re.compile(rb"[^\r\n\0]*+\r?\n(?:%b:[^\r\n\0]*+\r?\n)*+\r?\n" % _NAME)
 _FIELD = re.compile(rb"(%b)[ \t]*+:" % _NAME)
@@ -22,6 +27,50 @@ class Head(NamedTuple):
 
     data: bytes
     chunked: bool
+
+
+class Heads:
+    """Puts together the heads of one answer as its bytes come: interim ones, and its own. MAX_HEAD in all."""
+
+    __slots__ = ("_part", "_size")
+
+    def __init__(self) -> None:
+        self._part = bytearray()  # of one that is not whole yet
+        self._size = 0  # bytes of those before it
+
+    @property
+    def begun(self) -> bool:
+        """Whether a byte has come."""
+        return bool(self._size or self._part)
+
+    def feed(self, data: bytes) -> tuple[Head | None, bytes]:
+        """A head, once one is whole, and what follows it.
+
+        Raises BadHead, NotHttp, HeadTooLarge.
+        """
+        part = self._part
+        if not part:
+            rest = data.lstrip(b"\r\n")  # left over by an answer before, or by a careless script
+            self._size += len(data) - len(rest)
+            data = rest
+        seen = len(part)
+        if seen:
+            part += data
+        held = part or data
+        end = _END.search(held, max(seen - 2, 0))
+        size = end.end() if end else len(held)
+        if self._size + size > MAX_HEAD:
+            raise HeadTooLarge
+        if held[: len(_VERSION)] != _VERSION[: len(held)]:
+            raise NotHttp(bytes(held))
+        if end is None:
+            if not seen:
+                part += data
+            return None, b""
+        whole = bytes(held[:size])
+        part.clear()
+        self._size += size
+        return usable(whole), data[size - seen :]
 
 
 def usable(head: bytes) -> Head:

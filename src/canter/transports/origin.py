@@ -1,4 +1,4 @@
-"""A host as requests go to it: what the pool of connections knows it by, and the head that they share."""
+"""A host as requests go to it: how it is dialled, its idle connections, and the head that requests share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import aiohttp
 import yarl
+
+from canter.transports.connection import Connection
 
 _URL = re.compile(r"(https?://([^/?#@\s]+))(/[!-\"$-~]*)")  # whatever could end the request line is not there
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -25,26 +27,27 @@ def parts_of(url: str) -> tuple[str, str, str]:
 class Origin:
     """Scheme, host, port and TLS. Made once for a host; its requests differ in target and headers.
 
-    `route`: what aiohttp's connector dials and pools by. `host`: the name alone. `headers`: of every request.
+    `route`: what aiohttp's connector dials. `host`: the name alone. `idle`: connections that wait for the
+    next request, the last used last; none is kept once the host was `left`. `headers`: of every request.
     """
 
-    __slots__ = ("_lines", "_plain", "_tls", "_url", "host", "route")
+    __slots__ = ("_lines", "_plain", "host", "idle", "left", "route")
 
     def __init__(self, origin: str, tls: ssl.SSLContext | bool, headers: Mapping[str, str]) -> None:
-        self._url = yarl.URL(f"{origin}/", encoded=True)
-        self._tls = tls
-        self.route = aiohttp.ClientRequest("GET", self._url, ssl=tls)
+        self.route = aiohttp.ClientRequest("GET", yarl.URL(f"{origin}/", encoded=True), ssl=tls)
         self.host = self.route.host
+        self.idle: list[Connection] = []
+        self.left = False
         every = {"Host": self.route.headers["Host"], **headers}
         self._lines = {name.lower(): _line(name, value) for name, value in every.items()}
         self._plain = "".join(self._lines.values()) + "\r\n"
 
-    def apart(self) -> aiohttp.ClientRequest:
-        """A route that no connection in the pool matches, for a request over one of its own.
-
-        The name is the one aiohttp takes anyway, but given here it takes part in the pool's key.
-        """
-        return aiohttp.ClientRequest("GET", self._url, ssl=self._tls, server_hostname=self.host)
+    def leave(self) -> None:
+        """Close the idle connections, and those that carry a request after its answer."""
+        self.left = True
+        for connection in self.idle:
+            connection.close()
+        self.idle.clear()
 
     def head(self, target: str, headers: Mapping[str, str]) -> bytes:
         """A GET as it is sent; `headers` win over those of every request. Raises ValueError for a bad one."""
