@@ -14,6 +14,7 @@ from random import Random
 from unittest.mock import patch
 
 from canter.extraction import sightings
+from canter.extraction.charset import CUT_ANYWHERE
 from canter.extraction.html import Tree
 from canter.extraction.selectors import needs
 from canter.extraction.sightings import Plan, Wanted
@@ -76,6 +77,7 @@ POOLS = (
         "<p class=price>", "<script>a</script>", " ", "<br>", "<h1></h1>", "<title>x</title>",
     ),
 )  # fmt: skip
+CHARSETS = sorted(CUT_ANYWHERE)
 BEGINNINGS = (
     b"<!doctype html>", b"<!doctype html>", b"", b"<!doctype html><body>", b"<!doctype html><html><head>",
     b"<body><div>",
@@ -88,7 +90,8 @@ SELECTORS = (
     "div ~ .price", "base[href]", "svg.price", "*", "[class='price']", ".price-box", "h2", "b .price",
     ":root > body .price", "html .sku", "body.price", "[class$=price] [class$=price]", "noscript .price",
     "head.price", "template", "option.price", "caption", "span", "p", "dd", "tbody", "tr",
-    "div.price:first-of-type", "div > b", "div > p", "noscript.price", "noscript", "a > div",
+    "div.price:first-of-type", "div > b", "div > p",
+    "* + b.price", "object + *", "svg + .price", "button .price", "noscript.price", "noscript", "a > div",
 )  # fmt: skip
 
 
@@ -101,9 +104,14 @@ def small_pages() -> Iterator[None]:
         yield
 
 
-def page(draw: Random) -> bytes:
-    """Tag soup."""
-    return draw.choice(BEGINNINGS) + "".join(draw.choices(draw.choice(POOLS), k=draw.randint(3, 40))).encode()
+def page(draw: Random) -> tuple[bytes, str]:
+    """Tag soup and its encoding: bytes that it knows and others."""
+    pieces = [piece.encode() for piece in draw.choices(draw.choice(POOLS), k=draw.randint(3, 40))]
+    charset = draw.choice(("utf-8", draw.choice(CHARSETS)))
+    if charset != "utf-8" or draw.random() < 0.1:
+        for _ in range(draw.randint(1, 4)):
+            pieces.insert(draw.randrange(len(pieces)), draw.randbytes(2))
+    return draw.choice(BEGINNINGS) + b"".join(pieces), charset
 
 
 def compare_part(draw: Random, counted: Counter[str]) -> None:
@@ -111,22 +119,24 @@ def compare_part(draw: Random, counted: Counter[str]) -> None:
 
     `counted`: "accepted" answers by kind, and pages that were not cut or had to be parsed whole.
     """
-    content = page(draw)
+    content, charset = page(draw)
+    whole = Tree(content, charset)
     chosen = draw.sample(SELECTORS, draw.randint(1, 4))
+    if draw.random() < 0.5:  # more that match
+        chosen = [one for one in draw.sample(SELECTORS, 30) if whole.first(one) is not None][:4] or chosen
     plan = Plan.of([Wanted((selector,), draw.random() < 0.3) for selector in chosen])
     assert plan is not None
     with patch.object(sightings, "SLACK", draw.choice((0, 0, 5, 20, 60))):
         seen = plan.look(content)
-    if seen is None or not Tree.by_bytes(content, seen).is_part:
+    if seen is None or not Tree.beginning(content, charset, seen).is_part:
         counted["not cut" if seen is None else "parsed whole"] += 1
         return
-    whole = Tree(content, "utf-8")
     for selector in chosen:
         for attr in (None, "class", "id"):
-            one, several = Tree.by_bytes(content, seen), Tree.by_bytes(content, seen)
+            one, several = (Tree.beginning(content, charset, seen) for _ in range(2))
             told = one.first(selector, attr), several.all(selector, attr)
             right = whole.first(selector, attr), whole.all(selector, attr)
-            assert told == right, (content, seen.cut, selector, attr)
+            assert told == right, (content, charset, seen.cut, selector, attr)
             counted["first" if told[1] else "none"] += one.is_part
             counted["all"] += several.is_part
 

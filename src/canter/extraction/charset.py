@@ -18,6 +18,13 @@ from canter.extraction.references import may_hide_words
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+# Supersets of ASCII in which a `<` is never part of another character and whose decoders keep no state.
+CUT_ANYWHERE = frozenset({
+    "utf-8", "ibm866", "koi8-r", "koi8-u", "macintosh", "x-mac-cyrillic", "gbk", "gb18030", "big5", "euc-jp",
+    "euc-kr", "shift_jis", "windows-874",
+    *(f"windows-125{number}" for number in range(9)),
+    *(f"iso-8859-{number}" for number in (2, 3, 4, 5, 6, 7, 8, "8-i", 10, 13, 14, 15, 16)),
+})  # fmt: skip
 _ESCAPE = b"\x1b"  # by which iso-2022-jp says in ASCII what is not
 _HEAD = 1024  # bytes that the standard's first scan reads
 _HEADS = 8192  # bytes in which most pages name their encoding

@@ -19,11 +19,9 @@ __all__ = ["Element", "Text", "Tree", "check_selector", "check_xpath", "elements
 _MARK = f"canter-{secrets.token_hex(8)}"  # an element that no page can foresee
 _DEEPEST = 512  # elements around it
 
-# Within these, what comes later may go elsewhere: before the table, into another tree, out of the document.
-_UNSETTLED = frozenset({
-    "table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "colgroup", "template", "select",
-    "frameset", "svg", "math", "applet", "object", "marquee",
-})  # fmt: skip
+# What comes later in these may go elsewhere (before the table, into `<selectedcontent>`), or bring back
+# formatting elements that our mark does not show. Within a template or a frameset it is no element at all.
+_UNSETTLED = frozenset({"table", "select", "svg", "math"})
 # These are cloned and moved about where end tags are out of order.
 _FORMATTING = frozenset({
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
@@ -49,21 +47,31 @@ class Tree:
         self._parse(html, charset)
 
     @classmethod
-    def by_bytes(cls, content: bytes, seen: Sightings | None = None) -> Tree:
+    def by_bytes(cls, content: bytes) -> Tree:
         """The same tree of a page in UTF-8 without byte-order mark, made quicker for `first` and `all`.
 
-        With `seen` it is that of the page's beginning, for as long as it is certain that the whole page's
-        tells the same. Where they cannot tell what a text is, and for whatever else is asked, the page is
-        parsed again.
+        Where they cannot tell what a text is, and for whatever else is asked, the page is parsed again.
         """
-        bytewise = Bytewise(content if seen is None else content[: seen.cut])
-        tree = cls(bytewise.characters if seen is None else f"{bytewise.characters}<{_MARK}>")
+        bytewise = Bytewise(content)
+        tree = cls(bytewise.characters)
         tree._bytewise = bytewise
-        if seen is not None:
-            tree._seen, tree.parsed_share = seen, seen.cut / len(content)
-            tree._open = _open_at_end(tree._document) or []
-            if not tree._open:
-                tree._complete()
+        return tree
+
+    @classmethod
+    def beginning(cls, content: bytes, charset: str, seen: Sightings) -> Tree:
+        """The tree of a page's beginning, for as long as it is certain that the whole page's tells the same.
+
+        In UTF-8 it is made by bytes. `charset`: one of `CUT_ANYWHERE`.
+        """
+        bytewise = Bytewise(content[: seen.cut]) if charset == "utf-8" else None
+        if bytewise is not None:
+            tree = cls(f"{bytewise.characters}<{_MARK}>")
+        else:
+            tree = cls(b"%b<%b>" % (content[: seen.cut], _MARK.encode()), charset)
+        tree._bytewise, tree._seen, tree.parsed_share = bytewise, seen, seen.cut / len(content)
+        tree._open = _open_at_end(tree._document) or []
+        if not tree._open:
+            tree._complete()
         return tree
 
     def _complete(self) -> None:
@@ -71,8 +79,11 @@ class Tree:
         if self._seen is not None:
             content, self._seen = self._seen.content, None
             self.parsed_share += 1
-            self._bytewise = Bytewise(content)
-            self._parse(self._bytewise.characters, None)
+            if self._bytewise is not None:
+                self._bytewise = Bytewise(content)
+                self._parse(self._bytewise.characters, None)
+            else:
+                self._parse(content, self.charset)
 
     def _tells(self, selector: str, found: list[Element], *, every: bool = False) -> bool:
         """Whether the whole page's tree tells the same of a selector as this one, which found these."""
@@ -105,11 +116,13 @@ class Tree:
             template.clear()
 
     def _settle(self) -> None:
-        """Have characters from now on."""
+        """Have the whole page, and characters, from now on."""
         if self._bytewise is not None:
             content = self._bytewise.content if self._seen is None else self._seen.content
             self._bytewise, self._seen, self.parsed_again = None, None, True
             self._parse(content, "utf-8")
+        else:
+            self._complete()
 
     @property
     def charset(self) -> str:

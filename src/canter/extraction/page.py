@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from canter.extraction.charset import announced, declared, decode, implied, sniffed, strip_bom
+from canter.extraction.charset import CUT_ANYWHERE, announced, declared, decode, implied, sniffed, strip_bom
 from canter.extraction.html import Tree
 from canter.extraction.sightings import SMALLEST, Plan
 from canter.extraction.values import collapse
@@ -70,11 +70,15 @@ class Page:
         self._quick, self._plan = True, plan
 
     def _quick_tree(self) -> Tree | None:
-        if not self._quick or len(self.content) < SMALLEST or not self._is_utf8():
+        if not self._quick or len(self.content) < SMALLEST:
             return None
+        charset = self._charset or self._declared() or announced(self.content) or implied(self.content)
         content = strip_bom(self.content)
-        seen = self._plan.look(content) if self._plan else None
-        return Tree.by_bytes(content, seen) if seen or len(content) >= WORTHWHILE else None
+        if self._plan and charset in CUT_ANYWHERE and (seen := self._plan.look(content)):
+            return Tree.beginning(content, charset, seen)
+        if charset == "utf-8" and len(content) >= WORTHWHILE:
+            return Tree.by_bytes(content)
+        return None
 
     @property
     def parsed_again(self) -> bool:
@@ -85,11 +89,6 @@ class Page:
     def parsed_share(self) -> float | None:
         """What share of its bytes was parsed, over 1 where a part did not do; None without a tree."""
         return self._tree.parsed_share if self._tree else None
-
-    def _is_utf8(self) -> bool:
-        """Whether the page says that it is, or is known to be without a parse."""
-        charset = self._charset or self._declared() or announced(self.content) or implied(self.content)
-        return charset == "utf-8"
 
     def _declared(self) -> str | None:
         return declared(self.content, content_type(self.headers))

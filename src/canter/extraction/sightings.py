@@ -71,7 +71,7 @@ class Plan:
         self._gain += (1 - share - self._gain) / 16
 
     def look(self, content: bytes) -> Sightings | None:
-        """Where to cut a page, in UTF-8; None where it is better parsed whole."""
+        """Where to cut a page, in one of `charset.CUT_ANYWHERE`; None where it is better parsed whole."""
         if len(content) < SMALLEST:
             return None
         self._pages += 1
