@@ -178,6 +178,18 @@ async def test_strange_answers_keep_their_connection(
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
+@pytest.mark.parametrize("truncate", [False, True])
+async def test_what_was_not_taken_of_a_body_is_no_part_of_the_next(
+    server: FaultServer, transport: AiohttpTransport, truncate: bool
+) -> None:
+    """A body over the cap may be there as a whole by then."""
+    for name in ("page", "chunked", "same_length_twice"):
+        await transport.send(Request(server.url(name), {}, Limits(max_body=10), truncate))
+        answer = await get(transport, server.url(name))
+        assert isinstance(answer, Response)
+        assert answer.body == TEXT
+
+
 @pytest.mark.parametrize(
     "name",
     ["longer_than_said", "longer_later", "two_answers", "no_content_with_body", "not_modified_with_body",

@@ -101,9 +101,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another request may go out: the last answer is whole and both sides hold on."""
+        """Whether another request may go out: the last answer was taken whole and both sides hold on."""
         return (
-            self._over and self._reusable and self.transport is not None and not self.transport.is_closing()
+            not self.has_body
+            and self._reusable
+            and self.transport is not None
+            and not self.transport.is_closing()
         )
 
     def ask(self, head: bytes, limits: Limits, deadline: float) -> None:
