@@ -18,6 +18,7 @@ from bench.corpus import pages as corpus
 from bench.machine import describe, load
 from canter.extraction import Extractor, Page, not_text
 from canter.extraction.html import Tree
+from canter.extraction.sightings import Plan, Wanted
 from canter.model import Outcome, Response, Task, Verdict
 from canter.records import End, mark_of, visit_of
 from canter.rules.classify import classify
@@ -53,6 +54,8 @@ def steps(bodies: list[bytes]) -> Iterable[Step]:
     packed = [gzip.compress(body, 6) for body in bodies]
     answers = [Response(URL, 200, KIND, body, 0.1, 0.1) for body in bodies]
     css = site(**{name: Field(css=rule, attr=attr) for name, (rule, attr) in FIELDS.items()})
+    plan = Plan.of([Wanted((rule,), False) for rule, _ in FIELDS.values()])
+    assert plan is not None
     told = site(**{name: Field(structured=name) for name in ("name", "price", "sku", "brand")})
     label = site(fee=Field(label="Annual fee"))
     auto = Extractor(AUTO)
@@ -74,6 +77,8 @@ def steps(bodies: list[bytes]) -> Iterable[Step]:
     yield "fingerprint of the body", lambda answer: mark_of(URL, answer), answers
     yield "parse, with the encoding found and the tree freed", lambda body: page(body).tree, bodies
     yield "parse, the encoding given", lambda body: Tree(body, "utf-8"), bodies
+    yield "parse by bytes", Tree.by_bytes, bodies
+    yield "where the words of four fields stand", plan.look, bodies
     yield "read four fields by css, parse included", lambda body: css.read(page(body)), bodies
     yield "read four of structured data, parse included", lambda body: told.read(page(body)), bodies
     yield "read one label, parse included", lambda body: label.read(page(body)), bodies
