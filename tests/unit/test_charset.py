@@ -198,3 +198,10 @@ def test_what_is_known_of_an_encoding_without_a_parse() -> None:
             known += 1
             assert told == Tree(body).charset, body
     assert 1_000 < known < 2_900
+
+
+def test_pages_made_of_what_is_looked_for() -> None:
+    """Only so many places are looked at; then nothing is known."""
+    assert implied("é".encode() + b"charset=utf-8 " * 5_000) is None
+    assert implied("é".encode() + b"&#10;" * 5_000) is None
+    assert implied("é".encode() + b"charset=utf-8 &#10;" * 500) == "utf-8"

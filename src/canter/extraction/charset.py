@@ -29,6 +29,7 @@ _ESCAPE = b"\x1b"  # by which iso-2022-jp says in ASCII what is not
 _HEAD = 1024  # bytes that the standard's first scan reads
 _HEADS = 8192  # bytes in which most pages name their encoding
 _SPELLINGS = ["".join(way).encode() for way in product(*({char, char.upper()} for char in "chars"))]
+_MOST_NAMED = 1024  # places of the word that are looked at
 _SEARCH = Literals(_SPELLINGS)
 _NAMED = re.compile(
     rb"charset[ \t\n\f\r]*(?:=[ \t\n\f\r]*[\"']?[ \t\n\f\r]*([^ \t\n\f\r\"';>]*)|&)", re.IGNORECASE
@@ -63,8 +64,9 @@ def implied(body: bytes) -> str | None:
     """ "utf-8" where the bytes are that, beyond ASCII, and no `<meta>` anywhere can say otherwise."""
     if body.isascii() or _ESCAPE in body or may_hide_words(body):
         return None
-    if any(_names_another(_NAMED.match(body, start)) for _, start in _SEARCH.find(body)):
-        return None
+    for at, (_, start) in enumerate(_SEARCH.find(body)):
+        if at >= _MOST_NAMED or _names_another(_NAMED.match(body, start)):
+            return None
     try:
         body.decode()
     except UnicodeDecodeError:

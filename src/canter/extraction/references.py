@@ -9,6 +9,7 @@ import re
 
 from canter.extraction.literals import Literals
 
+MOST = 4096  # that are looked at
 _BEGINNINGS = Literals([b"&fjlig", *(b"&#" + bytes([char]) for char in b"01456789xX")])
 _LETTER = re.compile(
     rb"&fjlig;|"
@@ -18,5 +19,6 @@ _LETTER = re.compile(
 
 
 def may_hide_words(content: bytes, since: int = 0) -> bool:
-    """Whether there is such a reference, from an offset on."""
-    return any(_LETTER.match(content, start) for _, start in _BEGINNINGS.find(content, since))
+    """Whether there is such a reference, from an offset on, or too many of others to look at each."""
+    starts = (start for _, start in _BEGINNINGS.find(content, since))
+    return any(at >= MOST or _LETTER.match(content, start) for at, start in enumerate(starts))
