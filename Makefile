@@ -63,6 +63,7 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.extraction --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.answers --seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.partial --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.scan --seconds $(FUZZ_SECONDS)
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak.run

@@ -57,6 +57,10 @@ def steps(bodies: list[bytes]) -> Iterable[Step]:
     plan = Plan.of([Wanted((rule,), False) for rule, _ in FIELDS.values()])
     assert plan is not None
     told = site(**{name: Field(structured=name) for name in ("name", "price", "sku", "brand")})
+    told_and_css = site(
+        title=Field(css="title"),
+        **{name: Field(structured=name) for name in ("name", "price", "sku", "brand")},
+    )
     label = site(fee=Field(label="Annual fee"))
     auto = Extractor(AUTO)
     task = Task(1, 1, 0.0, url_key(URL), URL, 1)
@@ -80,7 +84,8 @@ def steps(bodies: list[bytes]) -> Iterable[Step]:
     yield "parse by bytes", Tree.by_bytes, bodies
     yield "where the words of four fields stand", plan.look, bodies
     yield "read four fields by css, parse included", lambda body: css.read(page(body)), bodies
-    yield "read four of structured data, parse included", lambda body: told.read(page(body)), bodies
+    yield "read four of structured data", lambda body: told.read(page(body)), bodies
+    yield "read the same and one by css, parse included", lambda body: told_and_css.read(page(body)), bodies
     yield "read one label, parse included", lambda body: label.read(page(body)), bodies
     yield "read by auto, parse included", lambda body: auto.read(page(body)), bodies
     yield "record, its fingerprint, what is stored", end, answers

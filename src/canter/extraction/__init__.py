@@ -18,6 +18,7 @@ from canter.extraction.content import not_text
 from canter.extraction.fields import FieldReader, Origin, Reading
 from canter.extraction.own import merge
 from canter.extraction.page import Page
+from canter.extraction.shortcut import Shortcut
 from canter.extraction.sightings import Plan, Wanted
 from canter.sites.auto import AUTO
 from canter.sites.site import Field, Site
@@ -45,6 +46,8 @@ class Extractor:
         self._parse = site.parse_function()
         fields = list(site.fields.values())
         self._by_selectors = self._parse is None and site is not AUTO and all(map(_by_selector, fields))
+        self._by_scan = self._parse is None and site is not AUTO and all(map(_by_structured, fields))
+        self._scan = Shortcut()
         self._doubts = 0  # pages that had to be parsed again, less those that had not
         self._plan = Plan.of(list(_wanted(fields))) if self._by_selectors else None
         self._required = [name for name, field in site.fields.items() if field.required]
@@ -62,12 +65,15 @@ class Extractor:
         quick = self._by_selectors and self._doubts < MOST_DOUBTS
         if quick:
             page.prefer_quick(self._plan)
-        reading = Reading(page)
+        by_scan = self._by_scan and self._scan.is_tried()
+        reading = Reading(page, by_scan=by_scan)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         if quick:
             self._doubts = max(self._doubts + (1 if page.parsed_again else -1), 0)
             if self._plan and page.parsed_share:
                 self._plan.learn(page.parsed_share)
+        if by_scan:
+            self._scan.ended(well=not page.parsed)
         missing = [name for name in self._required if fields[name] is None]
         return Extraction(fields, missing, reading.problems, reading.origins)
 
@@ -102,6 +108,11 @@ class Extractor:
 def _by_selector(field: Field) -> bool:
     """Whether CSS alone, or nothing, of the page's tree is asked for."""
     return not (field.xpath or field.structured or field.label)
+
+
+def _by_structured(field: Field) -> bool:
+    """Whether nothing but structured data is asked for."""
+    return bool(field.structured) and not (field.css or field.xpath or field.label or field.jmespath)
 
 
 def _wanted(fields: Iterable[Field]) -> Iterator[Wanted]:

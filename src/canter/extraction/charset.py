@@ -7,6 +7,7 @@ Encoding and HTML standards. Names of encodings are WHATWG's, in lower case: "ut
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
 
@@ -67,11 +68,7 @@ def implied(body: bytes) -> str | None:
     for at, (_, start) in enumerate(_SEARCH.find(body)):
         if at >= _MOST_NAMED or _names_another(_NAMED.match(body, start)):
             return None
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return None
-    return "utf-8"
+    return "utf-8" if is_utf8(body) else None
 
 
 def _names_another(found: re.Match[bytes] | None) -> bool:
@@ -101,6 +98,30 @@ def parsed(body: bytes) -> turbohtml.Document:
     if body.isascii() and _ESCAPE not in body:
         return document
     return turbohtml.parse(body, positions=False, detect_encoding=True)
+
+
+def stays_utf8(body: bytes, metas: Iterable[bytes | None], part: bytes) -> bool:
+    """Whether a part of a page that does not say its encoding early is UTF-8, told without a parse.
+
+    `metas`: whatever may be a tag of `<meta>` in it, None for what is not known. False where it is not sure.
+    """
+    if _ESCAPE in body:
+        return False
+    for tag in metas:
+        if tag is None or any(map(_names_another, _NAMED.finditer(tag))):
+            return False
+        if b"&" in tag and b"http-equiv" in tag.lower():
+            return False
+    return part.isascii() or is_utf8(body)
+
+
+def is_utf8(body: bytes) -> bool:
+    """Whether all of it is valid UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode(body: bytes, charset: str) -> str:

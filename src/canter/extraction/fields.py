@@ -15,6 +15,7 @@ from canter.extraction.label import Labels
 from canter.extraction.page import Page, parse_json
 from canter.extraction.structured import Found as Told
 from canter.extraction.structured import Node, StructuredData, agreed, follow, parse_path
+from canter.extraction.structured.scanned import structured_data
 from canter.extraction.structured.typed import typed
 from canter.extraction.values import MAX_TEXT, Hints, collapse, convert, convert_number
 from canter.model import Value
@@ -57,13 +58,25 @@ class Origin(NamedTuple):
 class Reading:
     """One page while its fields are read: what several fields need is made once.
 
+    `by_scan`: structured data alone is wanted, if it can be had without a parse.
     `problems` collects what went wrong, a line each; `origins` where each value that was found came from.
     """
 
-    __slots__ = ("_base", "_json", "_labels", "_scripts", "_structured", "origins", "page", "problems")
+    __slots__ = (
+        "_base",
+        "_by_scan",
+        "_json",
+        "_labels",
+        "_scripts",
+        "_structured",
+        "origins",
+        "page",
+        "problems",
+    )
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, by_scan: bool = False) -> None:
         self.page = page
+        self._by_scan = by_scan
         self.problems: list[str] = []
         self.origins: dict[str, Origin] = {}
         self._base: str | None = None
@@ -76,7 +89,8 @@ class Reading:
     def base(self) -> str:
         """The URL that the page's links start from."""
         if self._base is None:
-            base = self.page.tree.first("base[href]", "href")
+            tree = self.structured.part("base") if self._by_scan else self.page.tree
+            base = tree.first("base[href]", "href")
             url = convert("url", collapse(base), Hints(base=self.page.url)) if base else None
             self._base = url if isinstance(url, str) else self.page.url
         return self._base
@@ -85,7 +99,7 @@ class Reading:
     def structured(self) -> StructuredData:
         """The page's structured data."""
         if self._structured is None:
-            self._structured = StructuredData(self.page.tree, self.page.url)
+            self._structured = structured_data(self.page, by_scan=self._by_scan)
         return self._structured
 
     @property

@@ -72,7 +72,7 @@ class Page:
     def _quick_tree(self) -> Tree | None:
         if not self._quick or len(self.content) < SMALLEST:
             return None
-        charset = self._charset or self._declared() or announced(self.content) or implied(self.content)
+        charset = self.early_charset() or implied(self.content)
         content = strip_bom(self.content)
         if self._plan and charset in CUT_ANYWHERE and (seen := self._plan.look(content)):
             return Tree.beginning(content, charset, seen)
@@ -89,6 +89,15 @@ class Page:
     def parsed_share(self) -> float | None:
         """What share of its bytes was parsed, over 1 where a part did not do; None without a tree."""
         return self._tree.parsed_share if self._tree else None
+
+    @property
+    def parsed(self) -> bool:
+        """Whether the tree was made."""
+        return self._tree is not None
+
+    def early_charset(self) -> str | None:
+        """The encoding where the page says it early enough to know it without a parse."""
+        return self._charset or self._declared() or announced(self.content)
 
     def _declared(self) -> str | None:
         return declared(self.content, content_type(self.headers))

@@ -5,10 +5,11 @@ StructuredData(tree, url) -> nodes of each syntax -> the page's one product -> t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from canter.extraction.html import Tree
+from canter.extraction.scan import Wanted
 from canter.extraction.structured.items import items
 from canter.extraction.structured.jsonld import SCRIPTS, jsonld
 from canter.extraction.structured.meta import meta, opengraph
@@ -37,16 +38,24 @@ SOURCES: tuple[Source, ...] = ("jsonld", "microdata", "rdfa", "opengraph")
 class StructuredData:
     """The structured data of a parsed page; each syntax is read when first asked for."""
 
-    def __init__(self, tree: Tree, url: str) -> None:
-        """`url` is the page's own; of several products it tells which one is meant."""
-        self._tree = tree
+    def __init__(self, tree: Tree | Callable[[], Tree], url: str) -> None:
+        """`tree`, or what makes it; `url`: the page's own, which says which of several products is meant."""
+        self._given = tree
         self._url = url
         self._products: dict[Source, Node | None] = {}
 
     @cached_property
+    def _tree(self) -> Tree:
+        return self._given if isinstance(self._given, Tree) else self._given()
+
+    def part(self, _: Wanted, /) -> Tree:
+        """A tree with the page's scripts of JSON-LD, its `<meta>` or its `<base>`, if with nothing else."""
+        return self._tree
+
+    @cached_property
     def jsonld(self) -> list[Node]:
         """The nodes of the page's JSON-LD, in its order."""
-        return jsonld(text for text in self._tree.all(SCRIPTS) if text)
+        return jsonld(text for text in self.part("json").all(SCRIPTS) if text)
 
     @cached_property
     def _items(self) -> tuple[list[Node], list[Node]]:
@@ -65,7 +74,7 @@ class StructuredData:
     @cached_property
     def meta(self) -> dict[str, list[str]]:
         """The contents of `<meta>` by property or name in lower case."""
-        return meta(self._tree)
+        return meta(self.part("meta"))
 
     @cached_property
     def opengraph(self) -> list[Node]:
@@ -89,6 +98,7 @@ class StructuredData:
         """The page's one product in each syntax that has it, the most telling syntax first."""
         return (node for source in SOURCES if (node := self.product(source)) is not None)
 
-    @cached_property
-    def _titles(self) -> list[str]:
-        return [text for text in self._tree.all("h1") if text] + self.meta.get("og:title", [])
+    @property
+    def _titles(self) -> Iterator[str]:
+        yield from (text for text in self._tree.all("h1") if text)
+        yield from self.meta.get("og:title", [])

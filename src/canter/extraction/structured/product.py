@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from canter.extraction.structured.model import Node
 
@@ -24,6 +25,7 @@ _SOLD = frozenset(
         "MediaObject Menu MenuItem RealEstateListing"
     )
 )
+TYPES = PRODUCTS | _SOLD  # a product has one of these
 _LEADING = ("mainEntity", "itemOffered", "about")  # what may lead from a page or an offer to its product
 MAX_CANDIDATES = 2000
 
@@ -40,13 +42,13 @@ def main_product(roots: Iterable[Node], url: str, titles: Iterable[str]) -> Node
     candidates = _merged(_candidates(roots))
     if len(candidates) < 2:
         return candidates[0] if candidates else None
-    names = {_words(title) for title in titles} - {""}
     here = _address(url)
+    names = cache(lambda: {_words(title) for title in titles} - {""})  # looked for only where they decide
     tests: tuple[Callable[[Node], bool], ...] = (
         lambda node: "ProductGroup" in node.types,
         lambda node: here != "" and here in _addresses(node),
         lambda node: any(offer.get("price") or offer.get("lowPrice") for offer in node.nodes("offers")),
-        lambda node: _words(node.text("name") or "") in names,
+        lambda node: _words(node.text("name") or "") in names(),
     )
     for test in tests:
         passed = [node for node in candidates if test(node)]

@@ -1,0 +1,113 @@
+"""Elements of a page found in its bytes, without a tree, exactly as the tree has them.
+
+marks.py: what is looked for, in one pass -> walk.py: from mark to mark, certain or not -> the elements' bytes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+from canter.extraction.scan.marks import (
+    BASE,
+    COMMENT,
+    END,
+    KINDS,
+    META,
+    NAMED,
+    SCRIPT,
+    SCRIPT_END,
+    TYPE,
+    UNDOING,
+    find_marks,
+    told,
+)
+from canter.extraction.scan.tokens import ENDS_NAME, TYPE_WITH_REFERENCE, possible_tag_end
+from canter.extraction.scan.walk import Unsure, Walk
+
+__all__ = ["LARGEST", "Scan", "Wanted"]
+
+LARGEST = 4 * 1024 * 1024  # bytes of a page whose marks are worth their memory
+_MOST_TAGS = 500  # of a kind that are looked at wherever they stand
+
+Wanted = Literal["json", "meta", "base"]
+_MARKS = {"json": SCRIPT, "meta": META, "base": BASE}
+_LISTED = frozenset(number for number, kind in enumerate(KINDS) if kind in (SCRIPT, META, BASE, TYPE, NAMED))
+
+
+class Scan:
+    """A page whose marks are found once. Its encoding has ASCII's bytes for ASCII, and for nothing else."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._marks = find_marks(content)
+        self._marks.append((END, len(content), len(content)))
+        self._numbers: dict[str, list[int]] = {SCRIPT: [], META: [], BASE: [], TYPE: [], UNDOING: []}
+        for number in [number for number, mark in enumerate(self._marks) if mark[0] in _LISTED]:
+            kind, _, _ = told(content, self._marks[number])
+            if kind in self._numbers:
+                self._numbers[kind].append(number)
+
+    def elements(self, wanted: Wanted) -> bytes | None:
+        """The elements of a kind in the order of the tree, one after another; None where that is not certain.
+
+        "json" are the scripts of JSON-LD, and perhaps others.
+        """
+        if self._numbers[UNDOING] or (wanted == "json" and self._has_odd_script):
+            return None
+        numbers = self._numbers[TYPE if wanted == "json" else _MARKS[wanted]]
+        if not numbers:
+            return b""
+        walk = Walk(self._content, self._marks, _MARKS[wanted])
+        try:
+            walk.until(numbers[-1])
+        except Unsure:
+            return None
+        return b"".join(walk.kept)
+
+    @cached_property
+    def metas(self) -> list[bytes | None]:
+        """Whatever may be a tag of `<meta>`, wherever it stands; None for one that is too long to tell.
+
+        Of too many the last is None, and none follows.
+        """
+        content, found = self._content, list[bytes | None]()
+        for number in self._numbers[META][:_MOST_TAGS]:
+            start = self._marks[number][1]
+            end = possible_tag_end(content, start)
+            found.append(None if end < 0 else content[start:end])
+        return found if len(self._numbers[META]) <= _MOST_TAGS else [*found, None]
+
+    def json_texts(self) -> Iterator[bytes | None]:
+        """Whatever may be the text of a script of JSON-LD, and more; None for what is not known."""
+        if self._has_odd_script:
+            yield None
+        passed = 0
+        for number in self._numbers[TYPE]:
+            if (start := self._marks[number][1]) >= passed:
+                passed = self._script_end(number)
+                yield None if passed < 0 else self._content[start:passed]
+
+    def _script_end(self, number: int) -> int:
+        """Where the script ends that a mark stands in; -1 where a comment in it may move its end."""
+        for at in range(number, len(self._marks)):
+            kind, start, end = told(self._content, self._marks[at])
+            if kind is SCRIPT_END and self._content[end : end + 1] in ENDS_NAME:
+                return start
+            if kind is COMMENT:
+                break
+        return -1
+
+    @cached_property
+    def _has_odd_script(self) -> bool:
+        """Whether one may have a type that is written with references, or a tag too long to tell."""
+        content, numbers = self._content, self._numbers[SCRIPT]
+        for number in numbers[:_MOST_TAGS]:
+            start = self._marks[number][1]
+            end = possible_tag_end(content, start)
+            if end < 0 or (
+                content.find(b"&", start, end) >= 0 and TYPE_WITH_REFERENCE.search(content, start, end)
+            ):
+                return True
+        return len(numbers) > _MOST_TAGS
