@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from canter.extraction import Extraction, Extractor, Page
-from canter.extraction.scan import LARGEST
-from canter.extraction.shortcut import MOST_FAILURES, REST, Shortcut
-from canter.extraction.structured import SOURCES, StructuredData
+from canter.extraction.shortcut import LUCK, MOST_FAILURES, REST, Shortcut
+from canter.extraction.structured import SOURCES, StructuredData, scanned
 from canter.extraction.structured.absent import product_in_json, product_in_meta, products_in_attributes
 from canter.extraction.structured.meta import _OFFER, _TYPES
-from canter.extraction.structured.scanned import ScannedData, structured_data
+from canter.extraction.structured.scanned import LARGEST, ScannedData, structured_data
 from canter.sites import Field, Site
 from tests.scan_soup import draw_page
 
@@ -29,10 +28,17 @@ FIELDS = {
 SITE = Site("shop", hosts=["*"], fields=FIELDS)
 PARSED = Site("shop", hosts=["*"], fields={**FIELDS, "tree": Field(css="title", required=False)})
 PRODUCT = '<script type="application/ld+json">{"@type":"Product","name":"Tea","image":"i.png"}</script>'
+BARE = "<script type=application/ld+json>%s</script>"
 BRAND = "<b itemprop=brand>B</b></div>"
 LATE = "x" * 9000  # nobody looks for an encoding so far behind but the parser
 Q, BACKSLASH = '"', chr(92)
 WHOLE = PRODUCT.replace('"i.png"', '"i.png","brand":"B","sku":"1","offers":{"price":1,"priceCurrency":"EUR"}')
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are scanned however small."""
+    monkeypatch.setattr(scanned, "SMALLEST", 0)
 
 
 def page(content: bytes, kind: str = "text/html; charset=utf-8") -> Page:
@@ -108,7 +114,8 @@ def test_the_corpus() -> None:
         (f"{PRODUCT}{PRODUCT.replace('Product', 'Organization')}", True),
         (f"<table>{PRODUCT}", False),
         (f"<table>{PRODUCT.replace('Product', 'Thing')}", True),
-        (f"<table>{PRODUCT.replace('Product', 'Pro&#100;uct').replace(Q, '&quot;')}", False),
+        (f"<table>{BARE % '{Q@typeQ:QPro&#100;uctQ,QnameQ:QTeaQ}'.replace('Q', '&quot;')}", False),
+        (BARE % '<!--<script></script>{"@type":"Product","name":"Tea"}-->', False),
         (f"<table>{PRODUCT.replace('Product', 'Pro' + BACKSLASH + 'u0064uct')}", False),
         (f"<table>{PRODUCT.replace('Product', 'Pro' + BACKSLASH + 'duct').replace('{', '{a:1,')}", False),
         (f"<table>{PRODUCT.replace('Product', BACKSLASH + 'tProduct')}", False),
@@ -159,9 +166,18 @@ def test_encodings(kind: str, head: str, text: bytes, spared: bool) -> None:
     assert alike(head.encode() + WHOLE.encode().replace(b"Tea", text), kind) is spared
 
 
-def test_large_pages_are_parsed() -> None:
-    """The marks of a page take memory, too."""
+def test_large_and_small_pages_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marks of a page take memory, and a small page is parsed as quickly; neither is a failure."""
     assert not alike(WHOLE.encode() + b"x" * LARGEST)
+    monkeypatch.setattr(scanned, "SMALLEST", 1_000)
+    extractor = Extractor(SITE)
+    for _ in range(2 * MOST_FAILURES):
+        small = page(WHOLE.encode())
+        extractor.read(small)
+        assert small.parsed
+    large = page(WHOLE.encode() + b"x" * 1_000)
+    extractor.read(large)
+    assert not large.parsed
 
 
 def test_only_sites_of_structured_data_alone() -> None:
@@ -201,6 +217,8 @@ def test_what_tells_of_a_product() -> None:
 def test_a_shortcut_that_fails_is_left() -> None:
     """After failures that no success makes up for it is tried on one page of many, until it does."""
     shortcut = Shortcut()
+    for well in [False] * LUCK + [True]:
+        shortcut.ended(well=well)
     for _ in range(MOST_FAILURES):
         assert shortcut.is_tried()
         shortcut.ended(well=False)

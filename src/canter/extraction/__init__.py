@@ -20,6 +20,7 @@ from canter.extraction.own import merge
 from canter.extraction.page import Page
 from canter.extraction.shortcut import Shortcut
 from canter.extraction.sightings import Plan, Wanted
+from canter.extraction.structured.scanned import pays_off
 from canter.sites.auto import AUTO
 from canter.sites.site import Field, Site
 
@@ -65,7 +66,7 @@ class Extractor:
         quick = self._by_selectors and self._doubts < MOST_DOUBTS
         if quick:
             page.prefer_quick(self._plan)
-        by_scan = self._by_scan and self._scan.is_tried()
+        by_scan = self._by_scan and pays_off(page) and self._scan.is_tried()
         reading = Reading(page, by_scan=by_scan)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         if quick:

@@ -5,6 +5,7 @@ marks.py: what is looked for, in one pass -> walk.py: from mark to mark, certain
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
@@ -23,12 +24,11 @@ from canter.extraction.scan.marks import (
     find_marks,
     told,
 )
-from canter.extraction.scan.tokens import ENDS_NAME, TYPE_WITH_REFERENCE, possible_tag_end
-from canter.extraction.scan.walk import Unsure, Walk
+from canter.extraction.scan.tokens import ENDS_NAME, possible_tag_end
+from canter.extraction.scan.walk import Unsure, Walk, has_odd_type
 
-__all__ = ["LARGEST", "Scan", "Wanted"]
+__all__ = ["Scan", "Wanted"]
 
-LARGEST = 4 * 1024 * 1024  # bytes of a page whose marks are worth their memory
 _MOST_TAGS = 500  # of a kind that are looked at wherever they stand
 
 Wanted = Literal["json", "meta", "base"]
@@ -45,7 +45,9 @@ class Scan:
         self._marks.append((END, len(content), len(content)))
         self._numbers: dict[str, list[int]] = {SCRIPT: [], META: [], BASE: [], TYPE: [], UNDOING: []}
         for number in [number for number, mark in enumerate(self._marks) if mark[0] in _LISTED]:
-            kind, _, _ = told(content, self._marks[number])
+            kind = KINDS[self._marks[number][0]]
+            if kind is NAMED:
+                kind, _, _ = told(content, self._marks[number])
             if kind in self._numbers:
                 self._numbers[kind].append(number)
 
@@ -54,14 +56,15 @@ class Scan:
 
         "json" are the scripts of JSON-LD, and perhaps others.
         """
-        if self._numbers[UNDOING] or (wanted == "json" and self._has_odd_script):
-            return None
         numbers = self._numbers[TYPE if wanted == "json" else _MARKS[wanted]]
-        if not numbers:
+        last = numbers[-1] if numbers else -1
+        if self._numbers[UNDOING] or (wanted == "json" and self._has_odd_script(last)):
+            return None
+        if last < 0:
             return b""
         walk = Walk(self._content, self._marks, _MARKS[wanted])
         try:
-            walk.until(numbers[-1])
+            walk.until(last)
         except Unsure:
             return None
         return b"".join(walk.kept)
@@ -81,13 +84,13 @@ class Scan:
 
     def json_texts(self) -> Iterator[bytes | None]:
         """Whatever may be the text of a script of JSON-LD, and more; None for what is not known."""
-        if self._has_odd_script:
-            yield None
         passed = 0
         for number in self._numbers[TYPE]:
             if (start := self._marks[number][1]) >= passed:
                 passed = self._script_end(number)
                 yield None if passed < 0 else self._content[start:passed]
+        if self._has_odd_script():
+            yield None
 
     def _script_end(self, number: int) -> int:
         """Where the script ends that a mark stands in; -1 where a comment in it may move its end."""
@@ -99,15 +102,13 @@ class Scan:
                 break
         return -1
 
-    @cached_property
-    def _has_odd_script(self) -> bool:
-        """Whether one may have a type that is written with references, or a tag too long to tell."""
-        content, numbers = self._content, self._numbers[SCRIPT]
-        for number in numbers[:_MOST_TAGS]:
+    def _has_odd_script(self, since: int = -1) -> bool:
+        """Whether one behind a mark may have a type written with references, or too long a tag to tell."""
+        numbers = self._numbers[SCRIPT]
+        first = bisect(numbers, since)
+        for number in numbers[first : first + _MOST_TAGS]:
             start = self._marks[number][1]
-            end = possible_tag_end(content, start)
-            if end < 0 or (
-                content.find(b"&", start, end) >= 0 and TYPE_WITH_REFERENCE.search(content, start, end)
-            ):
+            end = possible_tag_end(self._content, start)
+            if end < 0 or has_odd_type(self._content, start, end):
                 return True
-        return len(numbers) > _MOST_TAGS
+        return len(numbers) - first > _MOST_TAGS

@@ -80,7 +80,9 @@ def is_text(content: bytes, known: int, place: int) -> bool:
     after = content.rfind(b">", known, place)
     if after < 0:
         return content.find(b"<", known, place) < 0
-    return content.find(b"<", after, place) < 0 and not _may_be_quoted(content, known, after)
+    if after + 1 < place and content.find(b"<", after, place) >= 0:
+        return False
+    return not _may_be_quoted(content, known, after)
 
 
 def _may_be_quoted(content: bytes, known: int, place: int) -> bool:

@@ -29,6 +29,7 @@ from canter.extraction.scan.tokens import (
     RAW_END,
     SPACE,
     TAG,
+    TYPE_WITH_REFERENCE,
     comment_end,
     is_text,
     tag_end,
@@ -79,7 +80,8 @@ class Walk:
     def comment(self, start: int, _: int) -> None:
         """Passed over; proven only where something in it would matter if it were none."""
         self._passed = end = comment_end(self._content, start)
-        self._no(end < 0)
+        if end < 0:
+            raise Unsure
         if self._marks[self._next][1] < end and self._is_text(start):
             while (mark := self._marks[self._next])[1] < end:
                 kind = KINDS[mark[0]]
@@ -92,7 +94,7 @@ class Walk:
         if self._content[name_end : name_end + 1] in ENDS_NAME and self._is_text(start):
             tag = self._tag_end(start)
             self._text = self._passed = end = self._script_end(tag)
-            if self._wanted is SCRIPT and b"d+j" in self._content[start:tag].lower():
+            if self._wanted is SCRIPT and may_be_json(self._content, start, tag):
                 self._keep(start, end)
 
     def _script_end(self, at: int) -> int:
@@ -103,7 +105,9 @@ class Walk:
             self._next += 1
             if mark[1] < at:
                 continue
-            kind, _, end = told(self._content, mark)
+            kind, end = KINDS[mark[0]], mark[2]
+            if kind is NAMED:
+                kind, _, end = told(self._content, mark)
             if kind is COMMENT:
                 escaped = True
             elif self._content[end : end + 1] in ENDS_NAME:
@@ -142,7 +146,9 @@ class Walk:
             raise Unsure
         self._svg_tag = start
         pattern, end, name_end = self._marks[self._next]
-        if KINDS[pattern] is SVG_END and self._ends_svg(end, name_end):  # as a rule
+        if KINDS[pattern] is SVG_END and self._content[name_end : name_end + 1] in ENDS_NAME:  # as a rule
+            if not is_text(self._content, start, end):
+                raise Unsure
             self._svg_tag = end
             self._next += 1
         else:
@@ -150,16 +156,11 @@ class Walk:
 
     def svg_end(self, start: int, name_end: int) -> None:
         """Ends the innermost, which has no elements of HTML in it."""
-        if self._svg and self._ends_svg(start, name_end):
+        if self._svg and self._content[name_end : name_end + 1] in ENDS_NAME:
+            if not is_text(self._content, max(self._svg_tag, self._text), start):
+                raise Unsure
             self._svg -= 1
             self._svg_tag = start
-
-    def _ends_svg(self, start: int, name_end: int) -> bool:
-        if self._content[name_end : name_end + 1] not in ENDS_NAME:
-            return False
-        if not is_text(self._content, max(self._svg_tag, self._text), start):
-            raise Unsure
-        return True
 
     def cdata(self, _: int, __: int) -> None:
         """A comment in HTML, text in SVG."""
@@ -168,11 +169,10 @@ class Walk:
     def table(self, start: int, _: int) -> None:
         """Counted for what is kept."""
         if self._is_text(start):
-            self._no(self._templates)
             self._tables += 1
 
     def table_end(self, start: int, _: int) -> None:
-        """Always ends the innermost."""
+        """Ends the innermost, but not beyond a template."""
         if self._is_text(start):
             self._no(self._templates)
             self._tables -= self._tables > 0
@@ -180,7 +180,6 @@ class Walk:
     def template(self, start: int, _: int) -> None:
         """Its elements are none of the page's."""
         if self._is_text(start):
-            self._no(self._svg)
             self._templates += 1
 
     def template_end(self, start: int, _: int) -> None:
@@ -192,17 +191,18 @@ class Walk:
         """A page of another kind."""
         raise Unsure
 
-    def meta(self, start: int, name_end: int) -> None:
+    def meta(self, start: int, _: int) -> None:
         """Holds nothing."""
-        self._single(marks.META, start, name_end)
+        if self._wanted is marks.META:
+            self._keep_tag(start)
 
-    def base(self, start: int, name_end: int) -> None:
+    def base(self, start: int, _: int) -> None:
         """Holds nothing."""
-        self._single(marks.BASE, start, name_end)
+        if self._wanted is marks.BASE:
+            self._keep_tag(start)
 
-    def _single(self, mark: str, start: int, name_end: int) -> None:
-        ended = self._content[name_end : name_end + 1] in ENDS_NAME
-        if self._wanted is mark and ended and self._is_text(start):
+    def _keep_tag(self, start: int) -> None:
+        if self._is_text(start):
             self._text = self._passed = end = self._tag_end(start)
             self._keep(start, end)
 
@@ -224,6 +224,8 @@ class Walk:
 
     def _end_tag_end(self, at: int) -> int:
         """The end of an end tag whose name ends at `at`."""
+        if self._content.startswith(b">", at):
+            return at + 1
         end = self._content.find(b">", at)
         if end < 0 or self._content[at:end].strip(SPACE):
             raise Unsure
@@ -251,20 +253,25 @@ class Walk:
         return True
 
     def _token_end(self, at: int) -> int:
-        """Where the tag, comment or harmless element that begins at `at` ends; the next byte if none does."""
+        """Where the tag or comment that begins at `at` ends, or the text; -1 where the page ends first."""
         content = self._content
         if content.startswith(b"<!--", at):
             return comment_end(content, at)
-        if content[at + 1 : at + 2].isalpha() or content.startswith(b"</", at):
-            name = NAME.match(content, at)
-            mark = MARK_OF.get(name[1].lower()) if name else None
-            if mark is marks.RAW or (mark is marks.LABEL and self._svg):
-                token = HARMLESS.match(content, at)
-            else:
-                token = None if mark is SCRIPT else TAG.match(content, at) or BOGUS_COMMENT.match(content, at)
-            return token.end() if token else -1
-        bogus = BOGUS_COMMENT.match(content, at)
-        return bogus.end() if bogus else -1 if content[at + 1 : at + 2] in (b"!", b"?") else at + 1
+        token = TAG.match(content, at) or BOGUS_COMMENT.match(content, at)
+        if token:
+            return token.end()
+        begins = content[at + 1 : at + 2]
+        return -1 if begins.isalpha() or begins in (b"/", b"!", b"?") else at + 1
+
+
+def may_be_json(content: bytes, start: int, end: int) -> bool:
+    """Whether the type in a script's tag may be JSON-LD's: it has its letters, or references for letters."""
+    return b"d+j" in content[start:end].lower() or has_odd_type(content, start, end)
+
+
+def has_odd_type(content: bytes, start: int, end: int) -> bool:
+    """Whether the type in a script's tag may be JSON-LD's without its letters."""
+    return content.find(b"&", start, end) >= 0 and bool(TYPE_WITH_REFERENCE.search(content, start, end))
 
 
 _BY_MARK = {

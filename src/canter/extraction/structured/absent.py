@@ -56,7 +56,7 @@ def products_in_attributes(content: bytes) -> set[Source]:
 
 def product_in_json(texts: Iterable[bytes | None]) -> bool:
     """Whether such scripts of JSON-LD may tell of a product; None is one that is not known."""
-    return any(text is None or _OBSCURE.search(text) or _tells_product(text) for text in texts)
+    return any(text is None or _tells_product(text) or _OBSCURE.search(text) for text in texts)
 
 
 def _tells_product(text: bytes) -> bool:

@@ -75,7 +75,7 @@ class _Builder:
         for key, given in value.items():
             if key not in _KEYWORDS:
                 name = short(key)
-                items = self._items(given, node, name)
+                items = [given] if isinstance(given, _SCALARS) else self._items(given, node, name)
                 if items:
                     node.properties[name] = items
         if node.id is not None and (node.properties or node.types):

@@ -10,15 +10,23 @@ from functools import cached_property
 from canter.extraction.charset import CUT_ANYWHERE, stays_utf8, strip_bom
 from canter.extraction.html import Tree
 from canter.extraction.page import Page
-from canter.extraction.scan import LARGEST, Scan, Wanted
+from canter.extraction.scan import Scan, Wanted
 from canter.extraction.structured import StructuredData
 from canter.extraction.structured.absent import product_in_json, product_in_meta, products_in_attributes
 from canter.extraction.structured.model import Node, Source
 
+# Bytes of a page that it pays to scan: a smaller one is parsed as quickly, a larger one's marks take memory.
+SMALLEST, LARGEST = 16 * 1024, 4 * 1024 * 1024
+
+
+def pays_off(page: Page) -> bool:
+    """Whether a page is neither too small nor too large to be scanned."""
+    return SMALLEST <= len(page.content) <= LARGEST
+
 
 def structured_data(page: Page, *, by_scan: bool) -> StructuredData:
     """A page's structured data, without a parse where that is asked for and can be."""
-    if by_scan and len(page.content) <= LARGEST:
+    if by_scan:
         charset = page.early_charset()
         if charset is None or charset in CUT_ANYWHERE:
             return ScannedData(page, charset)
