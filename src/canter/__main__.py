@@ -1,12 +1,6 @@
-"""The command `canter`, also as `python -m canter`."""
+"""`python -m canter` is the command `canter`."""
 
-
-def main() -> None:
-    """Run it. The command line loads here: worker processes load the module of the command, too."""
-    from canter.apps import cli
-
-    cli.main()
-
+from canter.apps.cli import main
 
 if __name__ == "__main__":
     main()

@@ -7,17 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def children_of(parent: int) -> list[int]:
+    """The ids of all processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
 def workers_of(parent: int) -> list[int]:
     """The ids of the workers of a process that live."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(child) for child in children if is_worker(int(child))]
+    return [child for child in children_of(parent) if is_worker(child)]
 
 
 def is_worker(pid: int) -> bool:
     """Whether a process is a worker and lives."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+        return state != "Z" and "canter.run.worker" in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
 

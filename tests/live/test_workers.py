@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.live.command import LOCAL, Command
-from tests.live.processes import is_worker, wait_until, workers_of
+from tests.live.processes import children_of, is_worker, wait_until, workers_of
 from tests.live.shop import SITE, Shop
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6")
@@ -58,7 +58,7 @@ def test_two_workers_give_what_one_gives(canter: Command, shops: list[Shop]) -> 
 
 
 def test_each_host_has_one_worker(canter: Command, shops: list[Shop]) -> None:
-    """Two processes ask, and no host is asked by both; one host alone has one."""
+    """Two processes ask, and no host is asked by both; nothing else runs beside them."""
     ports: dict[str, set[int]] = {}
     prepare(canter, shops, 60)
     for shop in shops:
@@ -66,6 +66,7 @@ def test_each_host_has_one_worker(canter: Command, shops: list[Shop]) -> None:
     process = canter.start("run", "urls.txt", *LOCAL, "--workers", "2")
     wait_until(lambda: all(len(shop.seen) > 30 for shop in shops))
     workers = workers_of(process.pid)
+    assert children_of(process.pid) == workers
     for worker in workers:
         ports[str(worker)] = _remote_hosts(worker)
     process.communicate(timeout=60)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -289,6 +289,7 @@ class MarketProcess:
         context = get_context("spawn")
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=serve, args=(far, pages_per_shop, seed), name="market")
+        resource_tracker.ensure_running()  # it would be started in the block, and let signals through
         with held(signal.SIGINT):  # Ctrl-C is the parent's; it closes the pipe
             self._process.start()
         far.close()

@@ -169,7 +169,7 @@ class Fleet:
         if self._shared:
             self._balance()
             self._send_errands()
-        waitable = [part for member in self.members if not member.ended for part in member.waitable]
+        waitable = [member.waitable for member in self.members if not member.ended]
         multiprocessing.connection.wait(waitable, timeout)
         for member in self.members:
             if not member.ended:

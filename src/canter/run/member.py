@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import mmap
 import multiprocessing.connection
+import os
 import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from canter.observe import Counts
 from canter.run.deaths import PageId
-from canter.run.messages import NOTHING, Assignment, Ended, Message, Order, Over, Report, Slot
+from canter.run.messages import NOTHING, SLOT, Assignment, Ended, Message, Order, Over, Report, slot_of
 from canter.run.signals import held
 
-_CONTEXT = multiprocessing.get_context("spawn")
-
-
-def _work(pipe: multiprocessing.connection.Connection, assignment: Assignment, slot: Slot) -> None:
-    """In the process of its own; the engine and what it is made of load there and not in the parent."""
-    from canter.run import worker
-
-    worker.main(pipe, assignment, slot)
+# What a worker's process begins with: it finds Canter where this one does. Not by multiprocessing, which
+# loads the parent's main module in every process that it starts, and keeps one of its own beside them.
+_PROGRAM = """
+import sys
+from multiprocessing.connection import Connection
+pipe = Connection(int(sys.argv[1]))
+sys.path[:] = pipe.recv()
+from canter.run.worker import main
+main(pipe, int(sys.argv[2]))
+"""
 
 
 class Member:
@@ -38,20 +43,25 @@ class Member:
         self._assignment = assignment
         self._past: dict[int, Counts] = {}  # counts of processes that died and of crawls that are over
         self._peak = 0.0
-        self._slot: Any = None
+        self._shared: mmap.mmap
         self._pipe: multiprocessing.connection.Connection
-        self._process: SpawnProcess
+        self._process: subprocess.Popen[bytes]
 
     def start(self) -> None:
         """Start its process, or another one in place of one that died."""
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self._slot = _CONTEXT.RawArray("q", [NOTHING, 0, 0])
-        self._process = _CONTEXT.Process(
-            target=_work, args=(theirs, self._assignment, self._slot), name="canter-worker"
-        )
+        self._pipe, theirs = multiprocessing.connection.Pipe()
+        slot = _shared_memory()
+        self._shared = mmap.mmap(slot, SLOT)
+        slot_of(self._shared)[0] = NOTHING
+        program = [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), str(slot)]
         with held(signal.SIGINT, signal.SIGTERM):
-            self._process.start()
+            self._process = subprocess.Popen(  # noqa: S603 - this very Python
+                program, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(), slot)
+            )
         theirs.close()
+        os.close(slot)
+        self._say(self._assignment.import_path)
+        self._say(self._assignment)
         self.restarts += 1
 
     @property
@@ -62,17 +72,17 @@ class Member:
     @property
     def alive(self) -> bool:
         """Whether its process lives."""
-        return self._process.is_alive()
+        return self._process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
         """Of its process; negative: the signal that ended it."""
-        return self._process.exitcode
+        return self._process.poll()
 
     @property
     def reading(self) -> PageId | None:
         """The page that its process was reading when it died."""
-        crawl, home, key = self._slot
+        crawl, home, key = slot_of(self._shared)
         return None if crawl == NOTHING else PageId(crawl, home, key)
 
     @property
@@ -81,9 +91,9 @@ class Member:
         return max(self._peak, self.report.peak_rss_mb)
 
     @property
-    def waitable(self) -> list[Any]:
-        """What `multiprocessing.connection.wait` waits for: a message, or its death."""
-        return [self._pipe, self._process.sentinel]
+    def waitable(self) -> multiprocessing.connection.Connection:
+        """What `multiprocessing.connection.wait` waits for: a message, or its death, which ends the pipe."""
+        return self._pipe
 
     @property
     def idle(self) -> bool:
@@ -109,8 +119,11 @@ class Member:
 
     def send(self, order: Order) -> None:
         """Tell it; one that has died hears nothing."""
+        self._say(order)
+
+    def _say(self, something: Any) -> None:
         try:
-            self._pipe.send(order)
+            self._pipe.send(something)
         except OSError:
             return
 
@@ -131,7 +144,7 @@ class Member:
 
     def bury(self) -> None:
         """Its process has died: what it did stays counted."""
-        self._process.join()
+        self._process.wait()
         self._pipe.close()
         self._peak = self.peak_rss_mb
         for crawl in list(self.report.counts):
@@ -145,11 +158,23 @@ class Member:
 
     def end(self, patience: float) -> None:
         """Wait for its process to end; kill it after so many seconds."""
-        self._process.join(patience)
-        if self._process.is_alive():
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
         """End its process at once."""
         self._process.kill()
-        self._process.join()
+        self._process.wait()
+
+
+def _shared_memory() -> int:
+    """A file that lives in memory and has no name, where the system has such files."""
+    if sys.platform == "linux":
+        file = os.memfd_create("canter")
+    else:
+        with tempfile.TemporaryFile() as named:
+            file = os.dup(named.fileno())
+    os.truncate(file, SLOT)
+    return file

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from canter.config import Settings
 from canter.extraction import Page
@@ -15,15 +16,23 @@ from canter.run.deaths import PageId
 from canter.run.errands import Done, Errand
 from canter.sites import Site
 
-Slot = Any  # three 64-bit integers of shared memory: crawl, home and key of the page that is being read
+Slot = (
+    memoryview  # three 64-bit integers of shared memory: crawl, home and key of the page that is being read
+)
+SLOT = 3 * 8  # bytes
 NOTHING = -1  # in its first place: no page is being read
+
+
+def slot_of(shared: mmap) -> Slot:
+    """Shared memory of SLOT bytes, as what it is for."""
+    return memoryview(shared).cast("q")
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """What every worker of a fleet needs to know when it starts.
 
-    `import_path`: for the `parse` functions of the sites.
+    `import_path`: where Python looks for Canter, and for the `parse` functions of the sites.
     """
 
     store: Path

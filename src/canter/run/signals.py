@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 
 
 @contextmanager
@@ -15,7 +14,6 @@ def held(*numbers: signal.Signals) -> Iterator[None]:
     A new Python takes most of a second before it can say what it ignores, and Ctrl-C goes to every
     process of the terminal: without this one would end there, in the middle of an import.
     """
-    resource_tracker.ensure_running()  # multiprocessing would start it in the block and let signals through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield

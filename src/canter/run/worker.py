@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from mmap import mmap
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from canter.run.files import most_in_flight, most_kept, raise_file_limit
 from canter.run.memory import bounded_memory, collect_seldom, keep_freed_memory, rss_mb
 from canter.run.messages import (
     NOTHING,
+    SLOT,
     Answer,
     Ask,
     Assignment,
@@ -60,6 +62,7 @@ from canter.run.messages import (
     Seats,
     Serve,
     Slot,
+    slot_of,
 )
 from canter.sites import SiteBook
 from canter.stores.sqlite import SqliteWork
@@ -349,15 +352,18 @@ class _Worker:
             self.send(Heard(crawl.id, news))
 
 
-def main(pipe: Connection, assignment: Assignment, slot: Slot) -> None:
-    """The worker's whole life. Its last message is `Ended` or `Failed`."""
+def main(pipe: Connection, slot: int) -> None:
+    """The worker's whole life. Its last message is `Ended` or `Failed`.
+
+    `slot`: the file descriptor of the memory that it shares with its parent.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent takes them and says what to do
     _die_with_parent()
     raise_file_limit()
     keep_freed_memory()
-    sys.path[:0] = [path for path in assignment.import_path if path not in sys.path]
-    worker = _Worker(pipe, assignment, slot)
+    assignment: Assignment = pipe.recv()
+    worker = _Worker(pipe, assignment, slot_of(mmap(slot, SLOT)))
     try:
         with bounded_memory(), asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(worker.run())
