@@ -131,7 +131,7 @@ def test_a_site_whose_pages_are_parsed_again_is_read_by_characters() -> None:
     for page in pages:
         assert extractor.read(page).fields == {"name": "Groß é"}
     again = [page.parsed_again for page in pages]
-    assert again == [True] * 8 + [False] * 12
+    assert again == [True] * 4 + [False] * 16
 
 
 def test_an_answer_that_needs_no_tree_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:

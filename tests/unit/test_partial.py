@@ -14,7 +14,8 @@ import pytest
 from canter.extraction import Extractor, Page
 from canter.extraction.html import Tree
 from canter.extraction.selectors import _CASELESS, Word, needs
-from canter.extraction.sightings import EVERY, SMALLEST, Plan, Wanted
+from canter.extraction.shortcut import EVERY
+from canter.extraction.sightings import SMALLEST, Plan, Wanted
 from canter.sites import Field, Site
 from tests import soup
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canter.extraction import Extraction, Extractor, Page
-from canter.extraction.shortcut import LUCK, MOST_FAILURES, REST, Shortcut
+from canter.extraction.shortcut import EVERY, Shortcut
 from canter.extraction.structured import SOURCES, StructuredData, scanned
 from canter.extraction.structured.absent import product_in_json, product_in_meta, products_in_attributes
 from canter.extraction.structured.meta import _OFFER, _TYPES
@@ -171,7 +171,7 @@ def test_large_and_small_pages_are_parsed(monkeypatch: pytest.MonkeyPatch) -> No
     assert not alike(WHOLE.encode() + b"x" * LARGEST)
     monkeypatch.setattr(scanned, "SMALLEST", 1_000)
     extractor = Extractor(SITE)
-    for _ in range(2 * MOST_FAILURES):
+    for _ in range(EVERY):
         small = page(WHOLE.encode())
         extractor.read(small)
         assert small.parsed
@@ -215,27 +215,23 @@ def test_what_tells_of_a_product() -> None:
 
 
 def test_a_shortcut_that_fails_is_left() -> None:
-    """After failures that no success makes up for it is tried on one page of many, until it does."""
+    """Where it costs more than it spares it is tried on one page of many, until it spares more again."""
     shortcut = Shortcut()
-    for well in [False] * LUCK + [True]:
-        shortcut.ended(well=well)
-    for _ in range(MOST_FAILURES):
+    for _ in range(20):
         assert shortcut.is_tried()
-        shortcut.ended(well=False)
-    assert [shortcut.is_tried() for _ in range(REST)] == [False] * (REST - 1) + [True]
-    shortcut.ended(well=False)
-    assert not shortcut.is_tried()
-    for _ in range(REST - 1):
-        shortcut.is_tried()
-    shortcut.ended(well=True)
-    assert all(shortcut.is_tried() for _ in range(REST))
+        shortcut.gained(0.5)
+        shortcut.gained(-0.4)
+    for _ in range(20):
+        shortcut.gained(-0.4)
+    assert sum(shortcut.is_tried() for _ in range(10 * EVERY)) == 10
+    for _ in range(20):
+        shortcut.gained(0.5)
+    assert all(shortcut.is_tried() for _ in range(EVERY))
 
 
 def test_a_site_whose_pages_need_a_parse_is_not_scanned() -> None:
     """The extractor gives the scan up, and reads the same as before."""
     extractor = Extractor(SITE)
-    answers: list[Extraction] = [
-        extractor.read(page(f"<table>{WHOLE}".encode())) for _ in range(3 * MOST_FAILURES)
-    ]
+    answers: list[Extraction] = [extractor.read(page(f"<table>{WHOLE}".encode())) for _ in range(EVERY)]
     assert all(answer == answers[0] for answer in answers)
     assert not extractor._scan.is_tried()

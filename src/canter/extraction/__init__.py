@@ -24,7 +24,8 @@ from canter.extraction.structured.scanned import pays_off
 from canter.sites.auto import AUTO
 from canter.sites.site import Field, Site
 
-MOST_DOUBTS = 8  # after so many a site's pages are no longer read by bytes first
+# Shares of a page's parse: what it spares to do it by bytes, what a scan costs that does not do.
+BY_BYTES, SCAN = 0.2, 0.2
 
 __all__ = ["Extraction", "Extractor", "Origin", "Page", "extract", "not_text"]
 
@@ -48,8 +49,7 @@ class Extractor:
         fields = list(site.fields.values())
         self._by_selectors = self._parse is None and site is not AUTO and all(map(_by_selector, fields))
         self._by_scan = self._parse is None and site is not AUTO and all(map(_by_structured, fields))
-        self._scan = Shortcut()
-        self._doubts = 0  # pages that had to be parsed again, less those that had not
+        self._scan, self._bytes = Shortcut(), Shortcut()
         self._plan = Plan.of(list(_wanted(fields))) if self._by_selectors else None
         self._required = [name for name, field in site.fields.items() if field.required]
         self._readers = {
@@ -63,18 +63,18 @@ class Extractor:
 
         A value that `parse` gives wins over the rules' own, None does not.
         """
-        quick = self._by_selectors and self._doubts < MOST_DOUBTS
+        quick = self._by_selectors and self._bytes.is_tried()
         if quick:
             page.prefer_quick(self._plan)
         by_scan = self._by_scan and pays_off(page) and self._scan.is_tried()
         reading = Reading(page, by_scan=by_scan)
         fields = self._by_evidence(reading) if self.site is AUTO else self._by_rules(reading)
         if quick:
-            self._doubts = max(self._doubts + (1 if page.parsed_again else -1), 0)
+            self._bytes.gained(-1 if page.parsed_again else BY_BYTES)
             if self._plan and page.parsed_share:
-                self._plan.learn(page.parsed_share)
+                self._plan.shortcut.gained(1 - page.parsed_share)
         if by_scan:
-            self._scan.ended(well=not page.parsed)
+            self._scan.gained(-SCAN if page.parsed else 1)
         missing = [name for name in self._required if fields[name] is None]
         return Extraction(fields, missing, reading.problems, reading.origins)
 

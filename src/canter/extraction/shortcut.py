@@ -1,27 +1,26 @@
-"""Whether a way that spares the parse of most pages is still tried for a site's."""
+"""Whether a quicker way to read a site's pages is still tried."""
 
 from __future__ import annotations
 
-MOST_FAILURES = 8  # more than successes make up for
-LUCK = 4  # failures that one success makes up for: it spares several times what a failure costs
-REST = 100  # pages without a try after too many failures
+EVERY = 32  # pages of which one is tried where it does not pay
+START = 0.25  # what is expected of it
+LATELY = 16  # pages over which is averaged
 
 
 class Shortcut:
-    """Tried while it does; after too many failures only on one page of many."""
+    """Tried while, of late, it spared more than it cost in vain; else on one page of `EVERY`."""
+
+    __slots__ = ("_gain", "_pages")
 
     def __init__(self) -> None:
-        self._failures = 0
-        self._rest = 0
+        self._gain = START
+        self._pages = 0
 
     def is_tried(self) -> bool:
         """Whether it is for the next page."""
-        if self._rest:
-            self._rest -= 1
-        return self._rest == 0
+        self._pages += 1
+        return self._gain >= 0 or self._pages % EVERY == 0
 
-    def ended(self, *, well: bool) -> None:
-        """A try is over: `well` where the page was not parsed after all."""
-        self._failures = max(self._failures - LUCK, 0) if well else self._failures + 1
-        if self._failures >= MOST_FAILURES:
-            self._failures, self._rest = MOST_FAILURES - 1, REST
+    def gained(self, share: float) -> None:
+        """A try is over: it spared such a share of the page's parse; below 0, it cost as much."""
+        self._gain += (share - self._gain) / LATELY

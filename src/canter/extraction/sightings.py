@@ -13,12 +13,13 @@ from typing import NamedTuple
 from canter.extraction.literals import AT_ONCE, Literals
 from canter.extraction.references import may_hide_words
 from canter.extraction.selectors import AFTER_NAME, LONGEST, Needs, Word, needs
+from canter.extraction.shortcut import Shortcut
 
 SMALLEST = 8 * 1024  # bytes of a page from which it pays
 MOST = 0.8  # of a page; to parse more than that is to parse it whole
 SLACK = 2048  # bytes behind a word, in which its element should end
 FEWEST = 256  # bytes to a word found; where they stand closer it does not pay
-EVERY = 32  # pages of which one is tried where it has not paid
+LOOK = 0.1  # of a page's parse: what it costs to look for its words
 
 _CUT = re.compile(rb"</?div[ \t\n\f\r>]")
 _NO_QUIRKS = re.compile(rb"[ \t\n\f\r]*<!doctype[ \t\n\f\r]+html[ \t\n\f\r]*>", re.IGNORECASE)
@@ -43,9 +44,9 @@ class Wanted(NamedTuple):
 
 
 class Plan:
-    """What a site's fields ask for, and whether it has paid on its pages to look for it first."""
+    """What a site's fields ask for. `shortcut`: whether it pays on its pages to look for it first."""
 
-    __slots__ = ("_fields", "_gain", "_late", "_pages", "_searches", "_selectors", "_words")
+    __slots__ = ("_fields", "_late", "_searches", "_selectors", "_words", "shortcut")
 
     def __init__(self, fields: Sequence[Wanted], known: dict[str, Needs]) -> None:
         self._fields = [([known[selector] for selector in field.selectors], field.all) for field in fields]
@@ -55,8 +56,7 @@ class Plan:
         self._late = (_FRAMESET,) if named else (_FRAMESET, *_ROOTS)
         self._words = [*found, *self._late]
         self._searches: dict[bool, _Search] = {}
-        self._gain = 0.25  # what share of a page it saved, of late
-        self._pages = 0
+        self.shortcut = Shortcut()
 
     @classmethod
     def of(cls, fields: Sequence[Wanted]) -> Plan | None:
@@ -66,20 +66,13 @@ class Plan:
             return None
         return cls(fields, {selector: need for selector, need in known.items() if need})
 
-    def learn(self, share: float) -> None:
-        """What share of a page's bytes was parsed, over 1 where it had to be parsed whole after all."""
-        self._gain += (1 - share - self._gain) / 16
-
     def look(self, content: bytes) -> Sightings | None:
         """Where to cut a page, in one of `charset.CUT_ANYWHERE`; None where it is better parsed whole."""
-        if len(content) < SMALLEST:
-            return None
-        self._pages += 1
-        if self._gain < 0 and self._pages % EVERY:
+        if len(content) < SMALLEST or not self.shortcut.is_tried():
             return None
         seen = self._cut(content)
         if seen is None:
-            self.learn(1.1)
+            self.shortcut.gained(-LOOK)
         return seen
 
     def sightings(self, content: bytes) -> Sightings | None:
