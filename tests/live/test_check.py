@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from canter.apps.commands import pages
+from canter.apps import fetching
 from canter.extraction import Page
 from tests.live.command import CANTER, Command
 from tests.live.shop import Shop
@@ -148,9 +148,9 @@ async def test_a_host_that_keeps_one_waiting_is_told(
         told.set()
 
     lines: list[str] = []
-    monkeypatch.setattr(pages, "_PATIENCE", 0.0)
-    monkeypatch.setattr(pages, "say", say)
-    page = await pages._patiently("http://a.example/", fetch())
+    monkeypatch.setattr(fetching, "_PATIENCE", 0.0)
+    monkeypatch.setattr(fetching, "say", say)
+    page = await fetching._patiently("http://a.example/", fetch())
     assert page.status == 200
     assert lines[0] == "http://a.example/: still waiting for its host, at its pace; Ctrl-C gives up"
 

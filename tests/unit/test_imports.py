@@ -224,9 +224,16 @@ def test_the_imports_make_no_circle() -> None:
     assert not left, "these import each other in a circle, or need one that does"
 
 
-def test_a_worker_does_not_load_the_command_line() -> None:
-    """Each of its processes would hold it for nothing."""
-    program = "import sys, canter.run.worker; print([m for m in ('typer', 'rich') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "others"),
+    [
+        ("run.worker", ("typer", "rich")),
+        ("apps.cli", ("rich", "asyncio", "ssl", "aiohttp")),  # `canter run` without a terminal
+    ],
+)
+def test_what_is_not_loaded(module: str, others: tuple[str, ...]) -> None:
+    """Parent and workers live as long as a crawl, and hold nothing that only others, or a terminal, need."""
+    program = f"import sys, canter.{module}; print([m for m in {others} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from canter.apps.progress import PlainProgress, TerminalProgress
+from canter.apps.progress import PlainProgress
+from canter.apps.terminal import TerminalProgress
 from canter.observe import Counts
 
 COUNTS = Counts(
@@ -19,7 +20,7 @@ COUNTS = Counts(
 def test_a_terminal_gets_a_bar_with_failures_and_names_below() -> None:
     """% and counts in the bar; below it failures, most first, and hosts by their names, never as markup."""
     console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
-    shown = TerminalProgress(console, {"a.example": "harbor"})
+    shown = TerminalProgress({"a.example": "harbor"}, console)
     shown.begin(7, resumed=False)
     shown.update(250, 1_000, True, COUNTS)
     shown.notice("[red]as it is")

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from canter.errors import ConfigError, needs_extra
 from canter.model import Record, utc_iso
@@ -139,6 +136,10 @@ def print_crawls(store: Path, *, as_json: bool) -> None:
             ]
         )  # fmt: skip
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, header_style="bold")
     for name in ("crawl", "state", "begun", "pages", "of", "failed", "sources"):
         table.add_column(name, justify="right" if name in ("pages", "of", "failed", "crawl") else "left")

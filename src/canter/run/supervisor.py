@@ -30,7 +30,6 @@ from canter.sources import STDIN, Source, open_source
 from canter.stores.sqlite import CrawlRow, RunLock, SqliteCrawls, SqliteIngest
 from canter.stores.sqlite.schema import connect
 from canter.tracing import traces
-from canter.transports.tls import contexts
 
 TICK = 0.2  # seconds between looks at signals and messages
 HURRY = 2.0  # seconds from "stop at once" until workers that do not answer are ended
@@ -301,6 +300,9 @@ def summarise(crawls: SqliteCrawls, crawl: int, resumed: bool, workers_peak_mb: 
 
 def check_order(order: Order) -> None:
     """Refuse what contradicts itself or cannot be used. Raises ConfigError."""
-    contexts(Policy(order.settings, SiteBook(order.sites)).all_tls())
+    if tls := Policy(order.settings, SiteBook(order.sites)).all_tls():
+        from canter.transports.tls import contexts  # OpenSSL is the workers', most often
+
+        contexts(tls)
     if not order.sources and order.only_failed_of is None and order.resume is None:
         raise ConfigError("no source: name a file of URLs, or - for standard input")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from canter.apps.again import Again
-from canter.apps.checking import Check, as_dict, check_page, print_checks
 from canter.apps.commands.options import (
     EXIT_FAILURES,
     AllowNetworkOption,
@@ -24,14 +20,11 @@ from canter.apps.commands.options import (
     settings_of,
 )
 from canter.apps.results import format_of, say
-from canter.config import Settings
 from canter.errors import ConfigError
 from canter.extraction import Page
 from canter.run.memory import bounded_memory
 from canter.sites import AUTO, Site, SiteBook
 from canter.urls import BadUrl, PageUrl, parse_url
-
-_PATIENCE = 10.0  # seconds between signs of life
 
 
 def check(
@@ -58,11 +51,18 @@ def check(
 
     Example: canter check page.html --url https://shop.acme.example/p/1
     """
+    from canter.apps.checking import as_dict, check_page, print_checks
+
     settings, site_file = settings_of({**context.obj, **context.params}, sites)
     book = SiteBook(site_file.sites)
     saved = {page: _saved(page, url) for page in pages if not _is_url(page)}
     wanted = [(page, _site_of(page, site, url, book)) for page in pages]
-    checks = asyncio.run(_check_all(wanted, saved, settings))
+    if urls := {page: _claiming(page, site) for page, site in wanted if _is_url(page)}:
+        from canter.apps.fetching import fetch_pages  # only a fetch needs the engine and what it is made of
+
+        saved |= fetch_pages(urls, settings)
+    with bounded_memory():
+        checks = [check_page(page, saved[page], site) for page, site in wanted]
     if as_json:
         print(json.dumps([as_dict(one) for one in checks]))  # noqa: T201  # ASCII: nothing acts on a terminal
     else:
@@ -100,12 +100,9 @@ def _parsed(address: str) -> PageUrl:
     return parsed
 
 
-async def _check_all(
-    wanted: list[tuple[str, Site]], saved: dict[str, Page], settings: Settings
-) -> list[Check]:
-    fetched = await _fetch([(page, site) for page, site in wanted if _is_url(page)], settings)
-    with bounded_memory():
-        return [check_page(page, fetched.get(page) or saved[page], site) for page, site in wanted]
+def _claiming(page: str, site: Site) -> Site | None:
+    """The site as one that claims the page's host; None for `auto`, which claims none."""
+    return None if site is AUTO else site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})
 
 
 def _saved(path: str, url: str | None) -> Page:
@@ -117,27 +114,6 @@ def _saved(path: str, url: str | None) -> Page:
             f"{path}: cannot be read: {reason}; a URL begins with http:// or https://"
         ) from error
     return Page(_parsed(url).href if url else "", 200, {}, content)
-
-
-async def _fetch(wanted: list[tuple[str, Site]], settings: Settings) -> dict[str, Page]:
-    """The pages of URLs, each as its site's rules have it asked for."""
-    from canter.crawler import Crawler  # only a fetch needs the engine and what it is made of
-
-    pages: dict[str, Page] = {}
-    for page, site in wanted:
-        own = [] if site is AUTO else [site.model_copy(update={"hosts": (_parsed(page).host,), "paths": ()})]
-        with tempfile.TemporaryDirectory(prefix="canter-") as folder:
-            async with Crawler.with_settings(settings, own, Path(folder) / "check.db") as crawler:
-                pages[page] = await _patiently(page, crawler.fetch(page))
-    return pages
-
-
-async def _patiently(page: str, fetching: Coroutine[Any, Any, Page]) -> Page:
-    """The page; a host that asks to wait, or is asked again and again, is no reason for silence."""
-    task = asyncio.ensure_future(fetching)
-    while not (await asyncio.wait([task], timeout=_PATIENCE))[0]:
-        say(f"{page}: still waiting for its host, at its pace; Ctrl-C gives up")
-    return task.result()
 
 
 def extract(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from canter.apps.commands.options import FormatOption, StoreOption, store_path
-from canter.apps.hosts import known_host, print_hosts
 from canter.apps.results import export_records, format_of, print_crawls, say
 from canter.model import Outcome
 from canter.quantities import parse_seconds
@@ -83,6 +82,8 @@ def hosts(
 
     Example: canter hosts shop.acme.example --forget
     """
+    from canter.apps.hosts import known_host, print_hosts
+
     path = store_path(store)
     if not forget:
         print_hosts(path, host, as_json=as_json)
