@@ -51,7 +51,6 @@ class SqliteIngest:
         self, connection: sqlite3.Connection, path: Path, crawl: int, shard_of: Callable[[str], int]
     ) -> None:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
-        connection.execute("PRAGMA temp_store=MEMORY")  # a run of rows; others may sort millions
         self._db = connection
         self._path = path
         self.crawl = crawl
