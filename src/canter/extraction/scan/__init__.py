@@ -27,8 +27,9 @@ from canter.extraction.scan.marks import (
 from canter.extraction.scan.tokens import ENDS_NAME, possible_tag_end
 from canter.extraction.scan.walk import Unsure, Walk, has_odd_type
 
-__all__ = ["Scan", "Wanted"]
+__all__ = ["MOST_MARKS", "Scan", "Wanted"]
 
+MOST_MARKS = 20_000  # of a page; real ones have some hundred, a few some thousand
 _MOST_TAGS = 500  # of a kind that are looked at wherever they stand
 
 Wanted = Literal["json", "meta", "base"]
@@ -42,6 +43,9 @@ class Scan:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._marks = find_marks(content)
+        self._is_hostile = len(self._marks) > MOST_MARKS
+        if self._is_hostile:
+            self._marks.clear()
         self._marks.append((END, len(content), len(content)))
         self._numbers: dict[str, list[int]] = {SCRIPT: [], META: [], BASE: [], TYPE: [], UNDOING: []}
         for number in [number for number, mark in enumerate(self._marks) if mark[0] in _LISTED]:
@@ -58,7 +62,7 @@ class Scan:
         """
         numbers = self._numbers[TYPE if wanted == "json" else _MARKS[wanted]]
         last = numbers[-1] if numbers else -1
-        if self._numbers[UNDOING] or (wanted == "json" and self._has_odd_script(last)):
+        if self._is_hostile or self._numbers[UNDOING] or (wanted == "json" and self._has_odd_script(last)):
             return None
         if last < 0:
             return b""
@@ -80,7 +84,8 @@ class Scan:
             start = self._marks[number][1]
             end = possible_tag_end(content, start)
             found.append(None if end < 0 else content[start:end])
-        return found if len(self._numbers[META]) <= _MOST_TAGS else [*found, None]
+        all_seen = not self._is_hostile and len(self._numbers[META]) <= _MOST_TAGS
+        return found if all_seen else [*found, None]
 
     def json_texts(self) -> Iterator[bytes | None]:
         """Whatever may be the text of a script of JSON-LD, and more; None for what is not known."""
@@ -88,8 +93,11 @@ class Scan:
         for number in self._numbers[TYPE]:
             if (start := self._marks[number][1]) >= passed:
                 passed = self._script_end(number)
-                yield None if passed < 0 else self._content[start:passed]
-        if self._has_odd_script():
+                if passed < 0:
+                    yield None
+                    return
+                yield self._content[start:passed]
+        if self._is_hostile or self._has_odd_script():
             yield None
 
     def _script_end(self, number: int) -> int:

@@ -16,7 +16,7 @@ from canter.extraction.structured.absent import product_in_json, product_in_meta
 from canter.extraction.structured.model import Node, Source
 
 # Bytes of a page that it pays to scan: a smaller one is parsed as quickly, a larger one's marks take memory.
-SMALLEST, LARGEST = 16 * 1024, 4 * 1024 * 1024
+SMALLEST, LARGEST = 16 * 1024, 2 * 1024 * 1024
 
 
 def pays_off(page: Page) -> bool:
