@@ -21,7 +21,7 @@ def is_worker(pid: int) -> bool:
     """Whether a process is a worker and lives."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and "canter.run.worker" in Path(f"/proc/{pid}/cmdline").read_text()
+        return state != "Z" and "\0canter.run\0" in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from canter.observe import Counts
@@ -17,16 +18,7 @@ from canter.run.deaths import PageId
 from canter.run.messages import NOTHING, SLOT, Assignment, Ended, Message, Order, Over, Report, slot_of
 from canter.run.signals import held
 
-# What a worker's process begins with: it finds Canter where this one does. Not by multiprocessing, which
-# loads the parent's main module in every process that it starts, and keeps one of its own beside them.
-_PROGRAM = """
-import sys
-from multiprocessing.connection import Connection
-pipe = Connection(int(sys.argv[1]))
-sys.path[:] = pipe.recv()
-from canter.run.worker import main
-main(pipe, int(sys.argv[2]))
-"""
+_HOME = str(Path(__file__).parents[2])  # where Python finds Canter
 
 
 class Member:
@@ -53,10 +45,11 @@ class Member:
         slot = _shared_memory()
         self._shared = mmap.mmap(slot, SLOT)
         slot_of(self._shared)[0] = NOTHING
-        program = [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), str(slot)]
+        program = [sys.executable, "-P", "-m", "canter.run", str(theirs.fileno()), str(slot)]
+        environment = {**os.environ, "PYTHONPATH": _HOME}
         with held(signal.SIGINT, signal.SIGTERM):
             self._process = subprocess.Popen(  # noqa: S603 - this very Python
-                program, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(), slot)
+                program, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(), slot), env=environment
             )
         theirs.close()
         os.close(slot)
