@@ -101,6 +101,7 @@ def test_where_a_beginning_tells_nothing(html: str, selector: str) -> None:
         ("<title>a</title>|<body class=x>", "title", None, "a", True),
         ("<title>a</title>|<body>", "tbody", None, None, False),  # comes without a tag
         ("<div>|<table><td>", "tbody", None, "", False),
+        ("<head class=x><title>a</title>|<script>b</script>", ".x", None, "ab", False),  # the mark ends it
         ("<div>|<H1>b", "h1", None, "b", False),
         ("<div>|<h1x>b", "h1", None, None, True),
     ],

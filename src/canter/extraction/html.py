@@ -195,7 +195,8 @@ def _open_at_end(document: Document) -> list[Element] | None:
 
     None where what comes after them might do more than be appended to them: the mark is no element (the
     beginning ends within a tag, a comment, a script, a template), or not the last; it stands within an
-    element from which what follows may go elsewhere, or within a formatting element; or it has closed one.
+    element from which what follows may go elsewhere, or within a formatting element; or it has closed a
+    `<noscript>` of the head.
     """
     mark = document.select_one(_MARK)
     if mark is None:
@@ -205,11 +206,10 @@ def _open_at_end(document: Document) -> list[Element] | None:
         node.next_sibling is not None or node.tag in _UNSETTLED or node.tag in _FORMATTING for node in found
     ):
         return None
-    body = found[1]
-    if body.tag == "body" and mark.previous_sibling is None:  # it may have ended the head
-        head = document.select_one("head")
-        last = None if head is None else [node for node in head.children if isinstance(node, Element)][-1:]
-        if last and last[0].tag == "noscript":
+    head = document.select_one("head")
+    if head is not None and found[1].tag == "body" and mark.previous_sibling is None:
+        found.append(head)  # which the mark may have ended
+        if any(node.tag == "noscript" for node in list(head.children)[-1:] if isinstance(node, Element)):
             return None
     return found
 
