@@ -63,6 +63,7 @@ def test_words_in_tags() -> None:
         ("<table><td><p class=x>a</p>|", ".x"),
         ("<p class=x>a</p><template>|<p>", ".x"),
         ("<select><button><selectedcontent class=x></selectedcontent></button><option selected>|a", ".x"),
+        ("<select><selectedcontent class=x></selectedcontent><option>a</option>|<option selected>b", ".x"),
         ("<p><b class=x>a</p><table>|</table>x", "table + .x"),  # is made again without a word of it
         ("<svg><foreignObject><p><b class=x>a</p></foreignObject>|</svg>x", "svg + .x"),
         ("<math><mtext><p><b class=x>a</p></mtext>|</math>x", "math + .x"),
