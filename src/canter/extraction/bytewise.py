@@ -17,6 +17,8 @@ from functools import lru_cache
 from html import unescape
 from html.entities import html5
 
+from canter.extraction.charset import is_utf8
+
 _BYTES = re.compile("[\x80-\xff]")
 _CHARACTER = re.compile("[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NAMES = {name.rstrip(";") for name, text in html5.items() if any("\xc2" <= c <= "\xf4" for c in text)}
@@ -67,7 +69,7 @@ class Bytewise:
         if found.isascii() or not _BYTES.search(found):
             return found
         if self._doubtful is None:
-            self._doubtful = _referred(self.content) if _is_utf8(self.content) else _ANY
+            self._doubtful = _referred(self.content) if is_utf8(self.content) else _ANY
         if self._doubtful is _ANY:
             return None
         if self._doubtful and any(each[0] in self._doubtful for each in _CHARACTER.findall(found)):
@@ -78,11 +80,3 @@ class Bytewise:
 def _referred(content: bytes) -> frozenset[str]:
     """The characters by reference that look like a byte that begins a character."""
     return frozenset(unescape(f"{reference.decode()};") for reference in set(_REFERENCE.findall(content)))
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
