@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ import trustme
 
 from canter.model import Fault, FaultKind, Limits, Request, Response, Tls
 from canter.transports.aiohttp import AiohttpTransport
+from canter.transports.connection import Connection
 from tests.faultserver import FaultServer
 from tests.scenarios import TEXT
 
@@ -206,6 +208,26 @@ async def test_bytes_that_nobody_asked_for_end_the_connection(
     assert isinstance(second, Response)
     assert (second.status, second.body) == (first.status, first.body)
     assert (server.connections, len(server.requests)) == (2, 2)
+
+
+async def test_a_fault_leaves_no_cycle(server: FaultServer, transport: AiohttpTransport) -> None:
+    """A connection that failed is freed at once: the collector of cycles looks seldom in a crawl."""
+    gc.collect()
+    gc.disable()
+    try:
+        for name in (
+            "cut_within_body",
+            "cut_within_head",
+            "garbage",
+            "bad_chunk",
+            "gzip_cut",
+            "hang_within_body",
+        ):
+            assert isinstance(await get(transport, server.url(name), QUICK), Fault)
+        await closed(server)
+        assert not [left for left in gc.get_objects() if isinstance(left, Connection)]
+    finally:
+        gc.enable()
 
 
 async def test_beyond_the_hint_connections_are_not_kept(server: FaultServer) -> None:

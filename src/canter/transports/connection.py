@@ -128,8 +128,7 @@ class Connection(asyncio.Protocol):
     async def answer(self) -> Answer:
         """The head of the answer. Raises NoAnswer, HttpProcessingError, TimeoutError."""
         while self._answer is None:
-            if self._fault is not None:
-                raise self._fault
+            self._raise_fault()
             await self._news()
         return self._answer
 
@@ -144,8 +143,7 @@ class Connection(asyncio.Protocol):
         Raises BodyCut, HttpProcessingError, TimeoutError.
         """
         while True:
-            if self._fault is not None:
-                raise self._fault
+            self._raise_fault()
             if self._pieces:
                 return self._take()
             if self._over:
@@ -180,6 +178,15 @@ class Connection(asyncio.Protocol):
         self._reusable = False
         if self.transport is not None:
             self.transport.abort()
+
+    def _raise_fault(self) -> None:
+        """Once, and without holding it: it holds the frames that it is raised through, and they this."""
+        fault, self._fault = self._fault, None
+        try:
+            if fault is not None:
+                raise fault
+        finally:
+            del fault
 
     # ---- waiting
 
