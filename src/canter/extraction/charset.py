@@ -62,7 +62,7 @@ def announced(body: bytes) -> str | None:
 
 
 def implied(body: bytes) -> str | None:
-    """ "utf-8" where the bytes are that, beyond ASCII, and no `<meta>` anywhere can say otherwise."""
+    """UTF-8 where the bytes are that, beyond ASCII, and no `<meta>` anywhere can say otherwise; else None."""
     if body.isascii() or _ESCAPE in body or may_hide_words(body):
         return None
     for at, (_, start) in enumerate(_SEARCH.find(body)):

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from canter.observe import Counts
 from canter.run.deaths import PageId
@@ -114,7 +113,7 @@ class Member:
         """Tell it; one that has died hears nothing."""
         self._say(order)
 
-    def _say(self, something: Any) -> None:
+    def _say(self, something: Order | Assignment | tuple[str, ...]) -> None:
         try:
             self._pipe.send(something)
         except OSError:
